@@ -1,0 +1,4 @@
+SWIFT ?= swift
+.PHONY: build
+build:
+	$(SWIFT) build -c release

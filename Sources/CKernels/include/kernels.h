@@ -1,0 +1,124 @@
+// The hot loops of the engine. Everything else of the project is Swift.
+//
+// Dimension letters: C input channels, H x W input rows and columns, O output channels, P x Q output rows and columns,
+// R x S kernel rows and columns, G groups.
+//
+// Layouts. An activation is one image, "channels blocked by 16": (C/16, H, W, 16), C rounded up to a multiple of 16, 64-byte aligned;
+// the padding channels are zero, and every kernel writes them as zero. A network's input is "planar": (C, H, W).
+// Counts are in elements, never in bytes. Kernels never allocate, never fail and never look at the clock; they assert their contract.
+//
+// Every output element is accumulated in one fixed order that depends on the shape alone: neither on the tile that it was computed in,
+// nor on the other images of a batch, nor on the number of threads.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Channels in a block of the blocked layout, and floats in the widest vector.
+enum { excite_block = 16 };
+
+/// A two-dimensional convolution of one image, without dilation, equal stride and padding on both axes.
+typedef struct {
+    int32_t channels, height, width;               // C, H, W
+    int32_t outputs, output_height, output_width;  // O, P, Q
+    int32_t kernel_height, kernel_width;           // R, S
+    int32_t stride, padding, groups;
+    bool planar_input;  // the input is (C, H, W) instead of (C/16, H, W, 16)
+} excite_convolution;
+
+/// The part of an output that one call computes: rows [row, row + rows), blocks of 16 output channels [block, block + blocks).
+typedef struct {
+    int32_t row, rows;
+    int32_t block, blocks;
+} excite_tile;
+
+typedef enum {
+    excite_activation_none,
+    excite_activation_relu,
+    excite_activation_sigmoid,
+} excite_activation;
+
+/// What happens to an output between its accumulation and its only store: y = activation(sum + bias + residual).
+typedef struct {
+    const float *bias;      // (O) rounded up to whole blocks with zeros; never NULL
+    const float *residual;  // laid out as the output; NULL for none
+    float *sums;            // (O) rounded up; takes the sum of y over the tile's pixels for the tile's channels (overwritten); NULL for none
+    excite_activation activation;  // none or relu
+} excite_epilogue;
+
+/// One way to compute a convolution. Packed weights start 64-byte aligned; so does the scratch, which one thread uses at a time.
+typedef struct {
+    /// Floats that the packed weights take.
+    size_t (*packed_count)(const excite_convolution *);
+    /// Packs the output channel blocks [block, block + blocks) of `weights` (O, C/G, R, S) into their place in `packed`;
+    /// different blocks may be packed by different threads at the same time.
+    void (*pack)(const excite_convolution *, int32_t block, int32_t blocks, const float *weights, float *packed);
+    /// Floats of scratch that `run` needs for a tile of `rows` output rows.
+    size_t (*scratch_count)(const excite_convolution *, int32_t rows);
+    /// Computes one tile of one image. `input` and `output` are whole images.
+    void (*run)(const excite_convolution *, const excite_tile *, const float *input, const float *packed, const excite_epilogue *,
+                float *output, float *scratch);
+} excite_convolution_algorithm;
+
+/// Max or average pooling of one image; windows are clipped to the image, and an average divides by the clipped window's area
+/// (PyTorch's `count_include_pad=False`).
+typedef struct {
+    int32_t channels, height, width;
+    int32_t output_height, output_width;
+    int32_t kernel, stride, padding;
+    bool average;
+} excite_pooling;
+
+/// The kernels of one instruction set.
+typedef struct {
+    const char *name;  // "avx512", "avx2" or "portable"
+
+    /// Any kernel size and stride; G = 1, or C/G and O/G multiples of 16. Planar input only with C <= 4 (the stems).
+    excite_convolution_algorithm direct;
+    /// 3 x 3 (any stride) with C/G = O/G = 4 or 8.
+    excite_convolution_algorithm grouped;
+    /// 3 x 3, stride 1, padding 1, G = 1: F(2x2, 3x3) and F(4x4, 3x3) of Lavin and Gray (arXiv 1509.09308). `rows` of a tile: a multiple
+    /// of 2 or 4, but for the last tile of an image.
+    excite_convolution_algorithm winograd2, winograd4;
+
+    /// Output rows [tile.row, tile.row + tile.rows) of blocks [tile.block, tile.block + tile.blocks).
+    void (*pool)(const excite_pooling *, const excite_tile *, const float *input, float *output);
+
+    /// means[c] = scale * (sum over b of sums[b * stride + c]), c < channels; a multiple of 16 channels. Added in the order of b.
+    void (*mean)(const float *sums, int32_t bands, int32_t stride, float scale, int32_t channels, float *means);
+    /// sums[c] = sum over the `pixels` of block c / 16 of `input` (blocks, pixels, 16), for `blocks` blocks.
+    void (*sum_pixels)(const float *input, int32_t pixels, int32_t blocks, float *sums);
+    /// output[o] = activation(bias[o] + sum over c of weights[o][c] * input[c]) for the 16 * `blocks` outputs that start at `block`.
+    /// Weights are packed as (O/16, C, 16) by `pack_linear`; C is any number, O is rounded up with zeros (so sigmoid's padding is 0.5).
+    void (*linear)(const float *input, int32_t channels, const float *packed, const float *bias, excite_activation, int32_t block,
+                   int32_t blocks, float *output);
+    /// output = activation(input * gate + shortcut) over `blocks` whole blocks of (blocks, pixels, 16); `gate` (blocks * 16) starts at
+    /// the first of them; `shortcut` may be NULL. In place is allowed.
+    void (*scale)(const float *input, const float *gate, const float *shortcut, excite_activation, int32_t pixels, int32_t blocks,
+                  float *output);
+} excite_kernels;
+
+/// Kernels for the named instruction set ("avx512", "avx2", "portable"), or NULL if this CPU (or this build) lacks it.
+const excite_kernels *excite_kernels_named(const char *name);
+/// The names that `excite_kernels_named` can answer on this CPU, fastest first, ended by NULL. Never empty: "portable" is always there.
+const char *const *excite_kernels_available(void);
+
+/// Packs `weights` (O, C) for `linear`: (O rounded up / 16, C, 16), padding outputs zero.
+void excite_pack_linear(int32_t outputs, int32_t channels, const float *weights, float *packed);
+
+/// The general path's matrix for a BLAS: columns (C/G * R * S, rows * Q), row-major, of one group of the input for the output rows
+/// [row, row + rows); what lies outside the image is zero.
+void excite_im2col(const excite_convolution *, int32_t group, int32_t row, int32_t rows, const float *input, float *columns);
+/// The general path's end: takes `products` (O/G, rows * Q), one group of the output without its bias, through the epilogue into the
+/// blocked output. Groups of one tile must come in order, by one thread: channels of a block may belong to several groups.
+/// Padding channels of the last block are written as zero with the last group.
+void excite_store_products(const excite_convolution *, int32_t group, int32_t row, int32_t rows, const float *products,
+                           const excite_epilogue *, float *output);
+
+#ifdef __cplusplus
+}
+#endif
