@@ -1,0 +1,40 @@
+import CKernels
+import COpenBLAS
+import Glibc
+
+/// The kernels of one instruction set.
+///
+/// `@unchecked Sendable`: a pointer to a constant table of the C target.
+public struct Kernels: @unchecked Sendable {
+    let table: UnsafePointer<excite_kernels>
+
+    /// `avx512`, `avx2` or `portable`.
+    public var name: String { String(cString: table.pointee.name) }
+
+    /// The names that this CPU can run, fastest first.
+    public static var available: [String] {
+        var names: [String] = []
+        guard var next = excite_kernels_available() else { return names }
+        while let name = next.pointee {
+            names.append(String(cString: name))
+            next += 1
+        }
+        return names
+    }
+
+    /// The kernels of the named instruction set; nil takes the environment's `EXCITE_ISA`, else the fastest that this CPU has.
+    ///
+    /// - Throws: `ModelError.engine` if this CPU does not have it.
+    public init(_ name: String? = nil) throws(ModelError) {
+        // OpenBLAS's own threads would compete with ours; the setting is silently ignored by builds that use OpenMP.
+        openblas_set_num_threads(1)
+        guard openblas_get_num_threads() == 1 else {
+            throw .engine("OpenBLAS keeps using \(openblas_get_num_threads()) threads: install the pthreads build (libopenblas0-pthread)")
+        }
+        let wanted = name ?? getenv("EXCITE_ISA").map { String(cString: $0) } ?? Self.available.first ?? "portable"
+        guard let table = excite_kernels_named(wanted) else {
+            throw .engine("instruction set '\(wanted)' is not available on this CPU; it has: \(Self.available.joined(separator: ", "))")
+        }
+        self.table = table
+    }
+}

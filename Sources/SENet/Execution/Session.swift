@@ -1,0 +1,59 @@
+/// Runs a plan: one arena and one team of threads. Belongs to one thread at a time; any number of sessions share a plan.
+public final class Session {
+    public let plan: Plan
+    public let threads: Int
+    /// The most images that one run takes.
+    public let largestBatch: Int
+
+    private let team: ThreadTeam
+    private let arena: AlignedMemory
+
+    /// - Parameters:
+    ///   - threads: how many threads compute, the caller of `run` among them.
+    ///   - largestBatch: what the arena is made for.
+    /// - Throws: `ModelError.engine` if memory or threads cannot be had.
+    public init(plan: Plan, threads: Int, largestBatch: Int) throws(ModelError) {
+        self.plan = plan
+        self.threads = max(1, threads)
+        self.largestBatch = max(1, largestBatch)
+        team = try ThreadTeam(count: self.threads)
+        arena = try AlignedMemory(count: plan.arenaCount(threads: self.threads, largestBatch: self.largestBatch))
+    }
+
+    /// Where image `index` of the next batch is to be written: (channels, height, width), row-major, to be filled anew for each run.
+    public func input(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
+        precondition(index < largestBatch)
+        return UnsafeMutableBufferPointer(start: image(index) + plan.inputOffset, count: plan.inputShape.count)
+    }
+
+    /// The logits of image `index` of the last batch, one a class. Valid until the next input is written.
+    public func logits(_ index: Int) -> UnsafeBufferPointer<Float> {
+        precondition(index < largestBatch)
+        return UnsafeBufferPointer(start: image(index) + plan.outputOffset, count: plan.classes)
+    }
+
+    private func image(_ index: Int) -> UnsafeMutablePointer<Float> {
+        arena.floats + threads * plan.scratchCount + index * plan.imageCount
+    }
+
+    /// Computes the logits of the first `images` images. Allocates nothing.
+    public func run(images: Int) {
+        precondition((1...largestBatch).contains(images))
+        team.perform { thread in
+            for step in plan.steps {
+                execute(step, images: images, thread: thread)
+                team.barrier()
+            }
+        }
+    }
+
+    private func execute(_ step: any Step, images: Int, thread: Int) {
+        let items = step.items
+        let weights = UnsafePointer(plan.weights.floats)
+        let scratch = arena.floats + thread * plan.scratchCount
+        while case let ticket = team.takeTicket(), ticket < items * images {
+            let (item, index) = step.isWeightBound ? (ticket / images, ticket % images) : (ticket % items, ticket / items)
+            step.run(item, in: Frame(image: image(index), weights: weights, scratch: scratch, kernels: plan.kernels.table))
+        }
+    }
+}

@@ -1,0 +1,19 @@
+/// Why a model cannot be loaded, by what is at fault.
+public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// `config.json` is missing, malformed or asks for something that is not supported.
+    case configuration(String)
+    /// The operations do not fit each other or the input's size.
+    case network(String)
+    /// The weights' file is damaged, or does not fit the network.
+    case weights(String)
+    /// A file cannot be read or written.
+    case file(String)
+    /// The engine cannot run here: an instruction set that the CPU lacks, memory that cannot be had.
+    case engine(String)
+
+    public var description: String {
+        switch self {
+        case .configuration(let text), .network(let text), .weights(let text), .file(let text), .engine(let text): text
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import FoundationEssentials
+
+/// A network and where its weights come from: a folder as the Hugging Face hub lays it out, or an architecture by name with made-up weights.
+public struct ModelSource: Sendable {
+    public let configuration: Configuration
+    public let network: Network
+    /// The folder; nil for made-up weights.
+    public let folder: String?
+
+    /// Reads `config.json` in `folder`, whose weights are `model.safetensors` beside it.
+    ///
+    /// - Throws: `ModelError.file` or `.configuration`.
+    public init(folder: String) throws(ModelError) {
+        let file = try MappedFile(path: "\(folder)/config.json")
+        configuration = try Configuration(json: Data(file.bytes))
+        network = configuration.network
+        self.folder = folder
+    }
+
+    /// A published architecture with weights by formula (`WeightFormula`), to be measured or inspected, not to be believed.
+    ///
+    /// - Throws: `ModelError.configuration` if there is none of that name.
+    public init(architecture: String) throws(ModelError) {
+        configuration = try Configuration(architecture: architecture)
+        network = configuration.network
+        folder = nil
+    }
+
+    /// Loads the weights and makes the plan.
+    ///
+    /// - Parameters:
+    ///   - height, width: the input's size in pixels; nil for the configuration's.
+    ///   - kernels: the instruction set; nil for the best.
+    ///   - threads: how many threads pack the weights.
+    ///   - onlyGemm: computes every convolution by im2col and OpenBLAS.
+    /// - Throws: `ModelError`.
+    public func plan(
+        height: Int? = nil, width: Int? = nil, kernels: Kernels? = nil, threads: Int = 1, onlyGemm: Bool = false
+    ) throws(ModelError) -> Plan {
+        var checkpoint = Checkpoint.madeUp
+        if let folder { checkpoint = try Checkpoint(SafeTensors(path: "\(folder)/model.safetensors"), for: network) }
+        return try Plan(
+            network: network, checkpoint: checkpoint, height: height ?? configuration.evaluation.height,
+            width: width ?? configuration.evaluation.width, kernels: kernels ?? Kernels(), threads: threads, onlyGemm: onlyGemm)
+    }
+}

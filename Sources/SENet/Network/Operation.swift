@@ -1,0 +1,132 @@
+/// One operation of a network: what it computes, from which values, with which tensors of the checkpoint.
+///
+/// The operation's name is the module's path in the checkpoint (`layer1.0.conv1`), the prefix of its tensors' names, and the name of the
+/// value that it makes.
+public struct Operation: Codable, Sendable, Equatable {
+    public var name: String
+    /// Names of the values it reads, in order.
+    public var inputs: [String]
+    public var kind: Kind
+
+    public init(_ name: String, _ kind: Kind, inputs: [String]) {
+        self.name = name
+        self.kind = kind
+        self.inputs = inputs
+    }
+
+    public enum Kind: Codable, Sendable, Equatable {
+        case convolution(Convolution)
+        case batchNorm(BatchNorm)
+        case activation(Activation)
+        case pooling(Pooling)
+        /// The mean of each channel: (C, H, W) → (C, 1, 1).
+        case globalAveragePooling
+        case linear(Linear)
+        /// Squeeze and excitation: (C, H, W) → one factor a channel, (C, 1, 1).
+        case gate(Gate)
+        /// The first input times the second, one factor a channel.
+        case scale
+        case add
+    }
+}
+
+/// A two-dimensional convolution, its weight (outputs, inputs / groups, kernel, kernel).
+public struct Convolution: Codable, Sendable, Equatable {
+    public var inputs: Int
+    public var outputs: Int
+    public var kernel: Int
+    public var stride: Int
+    /// Zeros added on each side.
+    public var padding: Int
+    public var groups: Int
+    public var bias: Bool
+
+    public init(inputs: Int, outputs: Int, kernel: Int, stride: Int = 1, padding: Int? = nil, groups: Int = 1, bias: Bool = false) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding ?? kernel / 2
+        self.groups = groups
+        self.bias = bias
+    }
+}
+
+/// Batch normalisation with running statistics: `(x - mean) / sqrt(variance + epsilon) * weight + bias`.
+public struct BatchNorm: Codable, Sendable, Equatable {
+    public var channels: Int
+    public var epsilon: Double = 1e-5
+}
+
+public enum Activation: String, Codable, Sendable {
+    case relu
+    case sigmoid
+}
+
+/// Max or average pooling. Windows are clipped to the image; an average divides by the clipped window's area, as PyTorch does with
+/// `count_include_pad=False`.
+public struct Pooling: Codable, Sendable, Equatable {
+    public enum Operator: String, Codable, Sendable {
+        case max
+        case average
+    }
+
+    public var `operator`: Operator
+    public var kernel: Int
+    public var stride: Int
+    public var padding: Int = 0
+    /// Rounds the output's size up: the last window may begin inside and end outside the image.
+    public var ceil: Bool = false
+}
+
+/// A fully connected layer with bias, its weight (outputs, inputs).
+public struct Linear: Codable, Sendable, Equatable {
+    public var inputs: Int
+    public var outputs: Int
+}
+
+/// Squeeze and excitation (Hu et al., arXiv 1709.01507, section 3): the mean of each channel, a layer to `hidden` values with ReLU, a layer
+/// back with sigmoid. Tensors as timm writes them: `fc1` (hidden, channels, 1, 1) and `fc2` (channels, hidden, 1, 1), each with bias.
+public struct Gate: Codable, Sendable, Equatable {
+    public var channels: Int
+    public var hidden: Int
+}
+
+/// A tensor that an operation takes from the checkpoint.
+public struct Parameter: Sendable, Equatable {
+    public var name: String
+    public var shape: [Int]
+    /// Running statistics are stored with the weights but not counted as parameters, as in PyTorch.
+    public var isStatistic = false
+
+    public var count: Int { shape.reduce(1, *) }
+}
+
+extension Operation {
+    /// The tensors of this operation, named as in the checkpoint.
+    public var parameters: [Parameter] {
+        switch kind {
+        case .convolution(let convolution):
+            let shape = [convolution.outputs, convolution.inputs / convolution.groups, convolution.kernel, convolution.kernel]
+            let weight = Parameter(name: "\(name).weight", shape: shape)
+            return convolution.bias ? [weight, Parameter(name: "\(name).bias", shape: [convolution.outputs])] : [weight]
+        case .batchNorm(let norm):
+            return ["weight", "bias"].map { Parameter(name: "\(name).\($0)", shape: [norm.channels]) }
+                + ["running_mean", "running_var"].map { Parameter(name: "\(name).\($0)", shape: [norm.channels], isStatistic: true) }
+        case .linear(let linear):
+            return [
+                Parameter(name: "\(name).weight", shape: [linear.outputs, linear.inputs]),
+                Parameter(name: "\(name).bias", shape: [linear.outputs]),
+            ]
+        case .gate(let gate):
+            return [
+                Parameter(name: "\(name).fc1.weight", shape: [gate.hidden, gate.channels, 1, 1]),
+                Parameter(name: "\(name).fc1.bias", shape: [gate.hidden]),
+                Parameter(name: "\(name).fc2.weight", shape: [gate.channels, gate.hidden, 1, 1]),
+                Parameter(name: "\(name).fc2.bias", shape: [gate.channels]),
+            ]
+        case .activation, .pooling, .globalAveragePooling, .scale, .add:
+            return []
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import CKernels
+
+/// A network made ready for one input size on one instruction set: fused steps, the algorithm of each, packed weights, and every value's
+/// place in memory. Immutable; any number of sessions run it at the same time.
+public final class Plan: Sendable {
+    public let networkName: String
+    /// (channels, height, width) of one image.
+    public let inputShape: Shape
+    public let classes: Int
+    /// `avx512`, `avx2` or `portable`.
+    public var instructionSet: String { kernels.name }
+
+    let kernels: Kernels
+    let steps: [any Step]
+    let weights: AlignedMemory
+    /// Floats that one image's values take.
+    let imageCount: Int
+    /// Floats of scratch a thread needs.
+    let scratchCount: Int
+    let inputOffset: Int
+    let outputOffset: Int
+
+    /// Folds, fuses, chooses, places and packs.
+    ///
+    /// - Parameters:
+    ///   - height, width: the input's size in pixels.
+    ///   - threads: how many threads pack the weights.
+    ///   - onlyGemm: computes every convolution by im2col and OpenBLAS, which is what the kernels are held against.
+    /// - Throws: `ModelError` if the network, its weights and the size do not fit each other, or memory cannot be had.
+    convenience init(
+        network: Network, checkpoint: Checkpoint, height: Int, width: Int, kernels: Kernels, threads: Int = 1, onlyGemm: Bool = false
+    ) throws(ModelError) {
+        let shapes = try network.shapes(height: height, width: width)
+        var builder = try PlanBuilder(fused: Fusion.fuse(network), shapes: shapes, kernels: kernels, onlyGemm: onlyGemm)
+        try builder.addSteps(output: network.output)
+        let weights = try builder.pack(network: network, checkpoint: checkpoint, threads: threads)
+        checkpoint.releasePages()
+        self.init(network: network, builder: builder, weights: weights, inputShape: Shape(channels: network.inputChannels, height: height, width: width))
+    }
+
+    private init(network: Network, builder: PlanBuilder, weights: AlignedMemory, inputShape: Shape) {
+        networkName = network.name
+        self.inputShape = inputShape
+        self.weights = weights
+        kernels = builder.kernels
+        steps = builder.steps
+        imageCount = builder.memory.count
+        scratchCount = builder.scratchCount
+        inputOffset = builder.memory.offsets[Network.input] ?? 0
+        outputOffset = builder.memory.offsets[network.output] ?? 0
+        classes = builder.shapes[network.output]?.count ?? 0
+    }
+
+    /// The steps, in order.
+    public var summaries: [StepSummary] { steps.map(\.summary) }
+    /// Bytes of packed weights.
+    public var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
+    /// Bytes of a session's arena.
+    public func arenaBytes(threads: Int, largestBatch: Int) -> Int {
+        arenaCount(threads: threads, largestBatch: largestBatch) * MemoryLayout<Float>.stride
+    }
+
+    func arenaCount(threads: Int, largestBatch: Int) -> Int { threads * scratchCount + largestBatch * imageCount }
+}
