@@ -1,0 +1,72 @@
+// Compiles the file that EXCITE_BODY names once for each instruction set, fastest first. No include guard: every kernel family
+// includes it. The flags are attributes of the functions, so one object file holds them all and the build needs no flags of its own.
+//
+// A body may use:
+//   ISA(name)  the name with the instruction set as its suffix: every function and type of a body is named so
+//   ISA_NAME   the instruction set as a string
+//   LANES      floats in a register
+//   VECTORS    registers in a block of 16 channels
+//   vec        a register of floats; it may alias floats, and loads and stores through it need its alignment
+// and the sizes of the convolutions' register tile (see microkernel.inc.h):
+//   TILE_PIXELS, TILE_BLOCKS
+
+#include "internal.h"
+
+#define EXCITE_JOIN_(name, suffix) name##_##suffix
+#define EXCITE_JOIN(name, suffix) EXCITE_JOIN_(name, suffix)
+#define EXCITE_STRING_(name) #name
+#define EXCITE_STRING(name) EXCITE_STRING_(name)
+#define ISA(name) EXCITE_JOIN(name, ISA_SUFFIX)
+#define ISA_NAME EXCITE_STRING(ISA_SUFFIX)
+#define VECTORS (16 / LANES)
+#define vec ISA(vec)
+
+#if defined(__x86_64__)
+
+// 27 accumulators, 3 registers of weights and a broadcast one: 31 of the 32 registers.
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
+#define ISA_SUFFIX avx512
+#define LANES 16
+#define TILE_PIXELS 9
+#define TILE_BLOCKS 3
+typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
+#include EXCITE_BODY
+#undef ISA_SUFFIX
+#undef LANES
+#undef TILE_PIXELS
+#undef TILE_BLOCKS
+#pragma clang attribute pop
+
+// 12 accumulators, 2 registers of weights and a broadcast one: 15 of the 16 registers.
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define ISA_SUFFIX avx2
+#define LANES 8
+#define TILE_PIXELS 6
+#define TILE_BLOCKS 1
+typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
+#include EXCITE_BODY
+#undef ISA_SUFFIX
+#undef LANES
+#undef TILE_PIXELS
+#undef TILE_BLOCKS
+#pragma clang attribute pop
+
+#endif
+
+// What every processor of the architecture has: SSE2's 16 registers hold 2 pixels x 4 vectors, NEON's 32 hold 6 x 4.
+#define ISA_SUFFIX portable
+#define LANES 4
+#if defined(__aarch64__)
+#define TILE_PIXELS 6
+#else
+#define TILE_PIXELS 2
+#endif
+#define TILE_BLOCKS 1
+typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
+#include EXCITE_BODY
+#undef ISA_SUFFIX
+#undef LANES
+#undef TILE_PIXELS
+#undef TILE_BLOCKS
+
+#undef EXCITE_BODY

@@ -1,0 +1,3 @@
+// Max and average pooling for every instruction set.
+#define EXCITE_BODY "pool.inc.h"
+#include "for_each_isa.h"
