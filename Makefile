@@ -1,4 +1,7 @@
 SWIFT ?= swift
-.PHONY: build
+TEST_FLAGS = -c release -Xswiftc -enable-testing
+.PHONY: build test
 build:
 	$(SWIFT) build -c release
+test:
+	$(SWIFT) test $(TEST_FLAGS)

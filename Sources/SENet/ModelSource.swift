@@ -37,10 +37,14 @@ public struct ModelSource: Sendable {
     public func plan(
         height: Int? = nil, width: Int? = nil, kernels: Kernels? = nil, threads: Int = 1, onlyGemm: Bool = false
     ) throws(ModelError) -> Plan {
-        var checkpoint = Checkpoint.madeUp
-        if let folder { checkpoint = try Checkpoint(SafeTensors(path: "\(folder)/model.safetensors"), for: network) }
+        let chosen = if let kernels { kernels } else { try Kernels() }
         return try Plan(
-            network: network, checkpoint: checkpoint, height: height ?? configuration.evaluation.height,
-            width: width ?? configuration.evaluation.width, kernels: kernels ?? Kernels(), threads: threads, onlyGemm: onlyGemm)
+            network: network, checkpoint: checkpoint(), height: height ?? configuration.evaluation.height,
+            width: width ?? configuration.evaluation.width, kernels: chosen, threads: threads, onlyGemm: onlyGemm)
+    }
+
+    private func checkpoint() throws(ModelError) -> Checkpoint {
+        guard let folder else { return .madeUp }
+        return try Checkpoint(SafeTensors(path: "\(folder)/model.safetensors"), for: network)
     }
 }
