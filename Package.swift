@@ -6,6 +6,7 @@ let package = Package(
     products: [.executable(name: "excite", targets: ["excite"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -16,7 +17,9 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "SENet", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "Imaging", dependencies: ["CTurboJPEG"]),
-        .target(name: "Serving", dependencies: ["SENet", "Imaging"]),
+        .target(
+            name: "Serving",
+            dependencies: ["SENet", "Imaging", .product(name: "DequeModule", package: "swift-collections")]),
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD"]),
         .executableTarget(
             name: "excite",

@@ -32,6 +32,13 @@ public final class Session {
         return UnsafeBufferPointer(start: image(index) + plan.outputOffset, count: plan.classes)
     }
 
+    /// Calls `body` for each of the first `images` images with its index and its input, on all threads of the team.
+    public func fill(images: Int, _ body: (Int, UnsafeMutableBufferPointer<Float>) -> Void) {
+        team.perform { _ in
+            while case let index = team.takeTicket(), index < images { body(index, input(index)) }
+        }
+    }
+
     private func image(_ index: Int) -> UnsafeMutablePointer<Float> {
         arena.floats + threads * plan.scratchCount + index * plan.imageCount
     }

@@ -1,0 +1,48 @@
+import Foundation
+import Glibc
+
+/// How many CPUs this process may use.
+public enum ProcessorCount {
+    /// The smallest of the online CPUs, the CPU set and the cgroup's quota, which is rounded down, but at least 1.
+    public static var available: Int {
+        var count = ProcessInfo.processInfo.activeProcessorCount
+        var set = cpu_set_t()
+        if sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 {
+            let allowed = withUnsafeBytes(of: set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
+            if allowed > 0 { count = min(count, allowed) }
+        }
+        if let quota = quota() { count = min(count, max(1, Int(quota))) }
+        return count
+    }
+
+    /// CPUs that the cgroup's quota amounts to, nil without one.
+    ///
+    /// - Parameter root: where the cgroup file system is mounted. Both versions are read: `cpu.max`, and `cpu.cfs_quota_us` beside
+    ///   `cpu.cfs_period_us`. In a container the process's own group is mounted as the root.
+    static func quota(root: String = "/sys/fs/cgroup", groups: String = "/proc/self/cgroup") -> Double? {
+        func read(_ path: String) -> [Substring]? {
+            (try? String(contentsOfFile: path, encoding: .utf8)).map { $0.split(whereSeparator: \.isWhitespace) }
+        }
+        // Lines are `0::/path` (version 2) or `4:cpu,cpuacct:/path` (version 1).
+        var paths = [""]
+        for line in (try? String(contentsOfFile: groups, encoding: .utf8))?.split(separator: "\n") ?? [] {
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3, fields[1].isEmpty || fields[1].split(separator: ",").contains("cpu") else { continue }
+            paths.append(String(fields[2]))
+        }
+        var smallest: Double?
+        for path in paths {
+            let limits = [
+                read("\(root)\(path)/cpu.max"),
+                read("\(root)/cpu\(path)/cpu.cfs_quota_us").flatMap { quota in
+                    read("\(root)/cpu\(path)/cpu.cfs_period_us").map { quota + $0 }
+                },
+            ]
+            for case let values? in limits {
+                guard values.count == 2, let quota = Double(values[0]), let period = Double(values[1]), quota > 0, period > 0 else { continue }
+                smallest = min(smallest ?? .infinity, quota / period)
+            }
+        }
+        return smallest
+    }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+import SENet
+import Serving
+
+struct Classify: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Label image files without a server.")
+
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var threadOptions: ThreadOptions
+
+    @Option(help: "How many labels an image gets.")
+    var top: Int = environment("top", default: 5)
+
+    @Option(help: "text or json: one object a line.")
+    var format: OutputFormat = environment("format", default: .text)
+
+    @Argument(help: ArgumentHelp("Image files; - reads one from standard input.", valueName: "image"))
+    var images: [String]
+
+    func run() throws {
+        let model = try Model(modelOptions.source(), threads: threadOptions.threads)
+        guard (1...model.labels.names.count).contains(top) else {
+            throw ValidationError("--top must be from 1 to \(model.labels.names.count), not \(top).")
+        }
+        let pool = try EnginePool(models: [model], options: .init(threads: threadOptions.threads))
+        defer { pool.close() }
+        var failed = false
+        for path in images {
+            let bytes: Data
+            do {
+                bytes = try path == "-" ? FileHandle.standardInput.readToEnd() ?? Data() : Data(contentsOf: URL(filePath: path))
+            } catch {
+                printError("\(path): cannot be read: \(error.localizedDescription)")
+                failed = true
+                continue
+            }
+            switch pool.classify(ClassificationRequest(image: Array(bytes), model: model, top: top)) {
+            case .success(let classification): try show(classification, path: path)
+            case .failure(let error):
+                printError("\(path): \(Problem(error).detail)")
+                failed = true
+            }
+        }
+        if failed { throw ExitCode.failure }
+    }
+
+    private func show(_ classification: Classification, path: String) throws {
+        switch format {
+        case .json:
+            struct Line: Encodable {
+                var file: String
+                var predictions: [Answer.Prediction]
+                var image: Answer.Image
+            }
+            print(try JSON.text(Line(file: path, predictions: classification.predictions.map(Answer.Prediction.init), image: .init(classification.image))))
+        case .text:
+            print(path)
+            let width = classification.predictions.map(\.label.count).max() ?? 0
+            for prediction in classification.predictions {
+                let label = prediction.label.padding(toLength: width, withPad: " ", startingAt: 0)
+                let bar = String(repeating: "█", count: Int((prediction.score * 40).rounded()))
+                print("  \(Double(prediction.score * 100).formatted(decimals: 1).leftPadded(to: 5)) %  \(label)  \(bar)")
+            }
+        }
+    }
+}
+
+extension String {
+    func leftPadded(to width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+}

@@ -1,0 +1,19 @@
+import ArgumentParser
+import Foundation
+
+@main
+struct Excite: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "excite",
+        abstract: "Serves Squeeze-and-Excitation image classifiers over HTTP: a photograph in, five labels out.",
+        discussion: """
+            A model is a folder as the Hugging Face hub lays it out: config.json as timm writes it, and model.safetensors. \
+            Without --model, a small model for 200 everyday classes that comes with the program is used.
+
+            Every option can also be given as an environment variable: --max-batch is EXCITE_MAX_BATCH.
+            """,
+        version: version,
+        subcommands: [Serve.self, Classify.self, Forward.self, Bench.self, Inspect.self, Probe.self])
+}
