@@ -1,0 +1,24 @@
+/// Why an image was refused. All of them are the sender's to mend; each description says what was wrong and what to do.
+public enum ImageError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// There are no bytes at all.
+    case empty
+    /// Something else than an image format that is served; the value says what the bytes look like ("a PNG image").
+    case unsupportedFormat(String)
+    /// Cut off, damaged or malicious; the value says what is wrong, mostly in the decoding library's words.
+    case corrupt(String)
+    /// More pixels than are accepted, known from the header before any memory was taken; `limit` names the limit passed.
+    case tooLarge(width: Int, height: Int, limit: String)
+
+    public var description: String {
+        switch self {
+        case .empty:
+            "the image is empty (0 bytes); send the bytes of a JPEG file"
+        case .unsupportedFormat(let looksLike):
+            "this looks like \(looksLike), which is not served; send a JPEG file"
+        case .corrupt(let reason):
+            "the image is cut off or damaged (\(reason)); send the complete file"
+        case .tooLarge(let width, let height, let limit):
+            "the image has \(width) x \(height) pixels, and the limit is \(limit); send a smaller one"
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/// What the first bytes say a file is. The bytes decide, never a file name or a media type.
+enum ImageSignature: Equatable {
+    case jpeg
+    /// Not served; the value completes "this looks like …".
+    case other(String)
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        // Two bytes, not the usual three, so that a JPEG cut off after its start marker is called corrupt.
+        if bytes.starts(with: [0xFF, 0xD8]) {
+            self = .jpeg
+        } else {
+            self = .other(Self.signatures.first { $0.matches(bytes) }?.name ?? Self.guess(bytes))
+        }
+    }
+
+    private struct Signature {
+        var offset = 0
+        var magic: String
+        var name: String
+
+        func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
+            bytes.dropFirst(offset).starts(with: magic.unicodeScalars.lazy.map { UInt8(truncatingIfNeeded: $0.value) })
+        }
+    }
+
+    /// The formats that clients send by mistake, for the error's sake only.
+    private static let signatures = [
+        Signature(magic: "\u{89}PNG\r\n\u{1A}\n", name: "a PNG image"),
+        Signature(magic: "GIF8", name: "a GIF image"),
+        Signature(offset: 8, magic: "WEBP", name: "a WebP image"),
+        Signature(offset: 4, magic: "ftypavif", name: "an AVIF image"),
+        Signature(offset: 4, magic: "ftypheic", name: "a HEIC image"),
+        Signature(offset: 4, magic: "ftypmif1", name: "a HEIF image"),
+        Signature(offset: 4, magic: "ftyp", name: "an MP4 or QuickTime file"),
+        Signature(magic: "BM", name: "a BMP image"),
+        Signature(magic: "II*\0", name: "a TIFF image"),
+        Signature(magic: "MM\0*", name: "a TIFF image"),
+        Signature(magic: "\0\0\0\u{0C}jP  ", name: "a JPEG 2000 image"),
+        Signature(magic: "\u{FF}\u{0A}", name: "a JPEG XL image"),
+        Signature(magic: "\0\0\0\u{0C}JXL ", name: "a JPEG XL image"),
+        Signature(magic: "%PDF", name: "a PDF document"),
+        Signature(magic: "PK\u{03}\u{04}", name: "a ZIP archive"),
+        Signature(magic: "\u{1F}\u{8B}", name: "gzip-compressed data"),
+        Signature(magic: "data:", name: "a data URL (send the bytes themselves, not base64)"),
+        Signature(magic: "/9j/", name: "a JPEG in base64 (send the bytes themselves)"),
+    ]
+
+    private static func guess(_ bytes: UnsafeRawBufferPointer) -> String {
+        let isText = bytes.prefix(64).allSatisfy { $0 >= 0x20 && $0 < 0x7F || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
+        return isText ? "text" : "no known image format"
+    }
+}

@@ -1,0 +1,112 @@
+/// Which part of the image the network sees; timm's `crop_mode`.
+public enum CropMode: String, Sendable, Codable {
+    /// The shorter edge is resized to the crop's over the crop fraction and the middle is cut out: the aspect ratio is kept, edges are lost.
+    case center
+    /// Both edges are resized to the crop's over the crop fraction: nothing but the aspect ratio is lost.
+    case squash
+    /// The longer edge is resized to the crop's over the crop fraction and the rest filled with the mean colour.
+    case border
+}
+
+/// From an image to a network's input, exactly as timm evaluates a checkpoint (`create_transform(…, is_training=False)` on Pillow).
+public struct Preprocessing: Sendable, Equatable {
+    /// The network's input, in pixels.
+    public var height: Int
+    public var width: Int
+    /// Which fraction of the resized image the crop is; timm's `crop_pct`. The image is resized to `floor(size / cropFraction)`.
+    public var cropFraction: Double
+    public var cropMode: CropMode
+    public var interpolation: Interpolation
+    /// Of red, green and blue, on a scale where white is 1.
+    public var mean: [Double]
+    public var standardDeviation: [Double]
+
+    public init(
+        height: Int, width: Int, cropFraction: Double, cropMode: CropMode, interpolation: Interpolation,
+        mean: [Double], standardDeviation: [Double]
+    ) {
+        self.height = height
+        self.width = width
+        self.cropFraction = cropFraction
+        self.cropMode = cropMode
+        self.interpolation = interpolation
+        self.mean = mean
+        self.standardDeviation = standardDeviation
+    }
+
+    /// What makes these settings unusable, in words, or nil. `crop` and `tensor` stop the process where there is a problem, so settings
+    /// from outside (a `config.json`) are asked first.
+    public var problem: String? {
+        let largest = 16_384
+        guard (1...largest).contains(height), (1...largest).contains(width) else {
+            return "the input is \(height) x \(width); each edge must be 1 to \(largest) pixels"
+        }
+        guard cropFraction > 0, Double(max(height, width)) / cropFraction <= Double(largest), Double(min(height, width)) / cropFraction >= 1
+        else { return "the crop fraction is \(cropFraction); the input's edges over it must be 1 to \(largest) pixels" }
+        guard mean.count == 3, mean.allSatisfy({ abs($0) <= 1 }) else { return "the mean is \(mean); it must be 3 numbers from -1 to 1" }
+        guard standardDeviation.count == 3, standardDeviation.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+            return "the standard deviation is \(standardDeviation); it must be 3 positive numbers"
+        }
+        return nil
+    }
+
+    /// The 8-bit crop that the network sees, `width` x `height`.
+    /// - Precondition: `problem` is nil.
+    public func crop(_ image: RGBImage) -> RGBImage {
+        let pixels = [UInt8](unsafeUninitializedCapacity: 3 * width * height) { buffer, initialized in
+            write(image, into: buffer)
+            initialized = buffer.count
+        }
+        return RGBImage(width: width, height: height, pixels: pixels)
+    }
+
+    /// Writes the network's input, planar (3, height, width): `(x / 255 - mean) / standardDeviation` in float32, in that order.
+    /// - Precondition: `output` holds exactly `3 * height * width` elements, and `problem` is nil.
+    public func tensor(_ image: RGBImage, into output: UnsafeMutableBufferPointer<Float>) {
+        let plane = width * height
+        precondition(output.count == 3 * plane, "the network's input is (3, \(height), \(width))")
+        let table = normalized()
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 3 * plane) { crop in
+            write(image, into: crop)
+            table.withUnsafeBufferPointer { table in
+                for pixel in 0..<plane {
+                    output[pixel] = table[Int(crop[3 &* pixel])]
+                    output[plane &+ pixel] = table[256 &+ Int(crop[3 &* pixel &+ 1])]
+                    output[2 &* plane &+ pixel] = table[512 &+ Int(crop[3 &* pixel &+ 2])]
+                }
+            }
+        }
+    }
+
+    /// What each of the 256 values of each channel becomes, (3, 256). Each step rounds to float32, as in torchvision's `ToTensor` and
+    /// `Normalize`, so a table gives their very bits.
+    func normalized() -> [Float] {
+        (0..<768).map { index in
+            let channel = index / 256
+            return (Float(index % 256) / 255 - Float(mean[channel])) / Float(standardDeviation[channel])
+        }
+    }
+
+    /// Writes the crop, (height, width, 3), over all of `output`, which may be uninitialised.
+    private func write(_ image: RGBImage, into output: UnsafeMutableBufferPointer<UInt8>) {
+        if let problem { preconditionFailure(problem) }
+        guard let base = output.baseAddress else { return }
+        let size = resizedSize(width: image.width, height: image.height)
+        let x = Placement(resized: size.width, crop: width)
+        let y = Placement(resized: size.height, crop: height)
+        if x.count < width || y.count < height {
+            let fill = fillColor
+            for pixel in 0..<width * height {
+                for channel in 0..<3 { base[3 * pixel + channel] = fill[channel] }
+            }
+        }
+        Resampler(image, width: size.width, height: size.height, x: x.window, y: y.window, interpolation)
+            .run(into: base + 3 * (y.offset * width + x.offset), rowBytes: 3 * width)
+    }
+
+    /// What surrounds an image smaller than the crop: the mean colour in border mode, else black.
+    private var fillColor: [UInt8] {
+        guard cropMode == .border else { return [0, 0, 0] }
+        return mean.map { UInt8(min(max((255 * $0).rounded(.toNearestOrEven), 0), 255)) }
+    }
+}
