@@ -60,19 +60,17 @@ public struct Preprocessing: Sendable, Equatable {
         return RGBImage(width: width, height: height, pixels: pixels)
     }
 
-    /// Writes the network's input, planar (3, height, width): `(x / 255 - mean) / standardDeviation` in float32, in that order.
-    /// - Precondition: `output` holds exactly `3 * height * width` elements, and `problem` is nil.
-    public func tensor(_ image: RGBImage, into output: UnsafeMutableBufferPointer<Float>) {
+    /// Writes the network's input for a crop, planar (3, height, width): `(x / 255 - mean) / standardDeviation` in float32, in that order.
+    /// - Precondition: `output` holds exactly `3 * height * width` elements, and `crop` has that size.
+    public func normalize(_ crop: RGBImage, into output: UnsafeMutableBufferPointer<Float>) {
         let plane = width * height
-        precondition(output.count == 3 * plane, "the network's input is (3, \(height), \(width))")
-        let table = normalized()
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 3 * plane) { crop in
-            write(image, into: crop)
-            table.withUnsafeBufferPointer { table in
+        precondition(output.count == 3 * plane && crop.pixels.count == 3 * plane, "the network's input is (3, \(height), \(width))")
+        crop.pixels.withUnsafeBufferPointer { pixels in
+            normalized().withUnsafeBufferPointer { table in
                 for pixel in 0..<plane {
-                    output[pixel] = table[Int(crop[3 &* pixel])]
-                    output[plane &+ pixel] = table[256 &+ Int(crop[3 &* pixel &+ 1])]
-                    output[2 &* plane &+ pixel] = table[512 &+ Int(crop[3 &* pixel &+ 2])]
+                    output[pixel] = table[Int(pixels[3 &* pixel])]
+                    output[plane &+ pixel] = table[256 &+ Int(pixels[3 &* pixel &+ 1])]
+                    output[2 &* plane &+ pixel] = table[512 &+ Int(pixels[3 &* pixel &+ 2])]
                 }
             }
         }

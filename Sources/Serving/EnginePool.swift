@@ -226,8 +226,8 @@ extension EnginePool {
         monitor.update { $0.secondsPerImage = $0.secondsPerImage.map { 0.9 * $0 + 0.1 * perImage } ?? perImage }
         for (index, decoded) in batch.enumerated() {
             let queue = started - decoded.job.submitted - decoded.decode
-            metrics.observe("excite_decode_seconds", decoded.decode.seconds)
-            metrics.observe("excite_queue_seconds", queue.seconds)
+            metrics.observe("excite_decode_seconds", [], decoded.decode.seconds)
+            metrics.observe("excite_queue_seconds", [], queue.seconds)
             let predictions = Prediction.best(decoded.job.request.top, of: session.logits(index), labels: model.labels)
             finish(
                 decoded.job,

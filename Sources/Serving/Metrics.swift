@@ -51,7 +51,7 @@ public final class Metrics: Sendable {
         families.withLock { $0[name]?.values[labels] = value }
     }
 
-    public func observe(_ name: String, _ labels: [String] = [], _ value: Double) {
+    public func observe(_ name: String, _ labels: [String], _ value: Double) {
         families.withLock { families in
             guard let buckets = families[name]?.buckets else { return }
             let bucket = buckets.firstIndex { value <= $0 } ?? buckets.count

@@ -43,5 +43,6 @@ extension Preprocessing {
         self.init(
             height: evaluation.height, width: evaluation.width, cropFraction: evaluation.cropFraction, cropMode: cropMode,
             interpolation: interpolation, mean: evaluation.mean, standardDeviation: evaluation.standardDeviation)
+        if let problem { throw .configuration("config.json: \(problem)") }
     }
 }

@@ -1,18 +1,26 @@
 import Foundation
-import Glibc
 
 /// How many CPUs this process may use.
 public enum ProcessorCount {
     /// The smallest of the online CPUs, the CPU set and the cgroup's quota, which is rounded down, but at least 1.
     public static var available: Int {
         var count = ProcessInfo.processInfo.activeProcessorCount
-        var set = cpu_set_t()
-        if sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 {
-            let allowed = withUnsafeBytes(of: set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
-            if allowed > 0 { count = min(count, allowed) }
+        if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8), let allowed = allowedCPUs(status: status) {
+            count = min(count, allowed)
         }
         if let quota = quota() { count = min(count, max(1, Int(quota))) }
         return count
+    }
+
+    /// CPUs of the process's set: the line `Cpus_allowed_list:\t0-3,8` of `/proc/self/status`.
+    static func allowedCPUs(status: String) -> Int? {
+        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed_list:") }) else { return nil }
+        let ranges = line.split(separator: ":")[1].split(separator: ",")
+        let count = ranges.reduce(0) { total, range in
+            let bounds = range.split(separator: "-").compactMap { Int($0.filter { !$0.isWhitespace }) }
+            return total + (bounds.last ?? 0) - (bounds.first ?? 1) + 1
+        }
+        return count > 0 ? count : nil
     }
 
     /// CPUs that the cgroup's quota amounts to, nil without one.

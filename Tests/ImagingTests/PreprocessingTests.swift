@@ -28,7 +28,7 @@ struct PreprocessingTests {
         #expect(rows.count == 256)
         let ramp = RGBImage(width: 16, height: 16, pixels: (0..<768).map { UInt8($0 / 3) })
         var tensor = [Float](repeating: .nan, count: 768)
-        tensor.withUnsafeMutableBufferPointer { preprocessing(16, 16, cropFraction: 1).tensor(ramp, into: $0) }
+        tensor.withUnsafeMutableBufferPointer { preprocessing(16, 16, cropFraction: 1).normalize(ramp, into: $0) }
         for (value, row) in rows.enumerated() {
             for channel in 0..<3 { #expect(tensor[256 * channel + value].bitPattern == UInt32(row[channel], radix: 16)) }
         }
@@ -40,7 +40,7 @@ struct PreprocessingTests {
         let image = noise(seed: 7, width: 50, height: 90)
         let crop = settings.crop(image).pixels
         var tensor = [Float](repeating: .nan, count: 1800)
-        tensor.withUnsafeMutableBufferPointer { settings.tensor(image, into: $0) }
+        tensor.withUnsafeMutableBufferPointer { settings.normalize(settings.crop(image), into: $0) }
         for pixel in 0..<600 {
             for channel in 0..<3 {
                 let value = Float(crop[3 * pixel + channel]) / 255
