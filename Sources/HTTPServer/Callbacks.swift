@@ -1,0 +1,210 @@
+import CMicroHTTPD
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+// Every function that C calls, and every reference that C holds. They are global functions on purpose: a closure
+// literal can inherit an isolation that traps when C calls it from its own thread.
+//
+// What C holds:           retained by               released by
+// the daemon's `cls`      nobody; DaemonHandle's owner keeps the core alive until MHD_stop_daemon has returned
+// a connection's context  connectionChanged(STARTED)  connectionChanged(CLOSED)
+// a request's context     requestLineArrived          requestCompleted
+// a thread's argument     WorkerThread.init           runWorkerThread
+
+/// A running daemon with its one epoll thread.
+// Sendable because of the calls made on it, MHD_add_connection is made by one thread only, and MHD_stop_daemon once,
+// after that thread has ended.
+struct DaemonHandle: @unchecked Sendable {
+    let pointer: OpaquePointer
+    // The daemon's callbacks get it unretained.
+    private let core: ServerCore
+
+    init(pointer: OpaquePointer, core: ServerCore) {
+        self.pointer = pointer
+        self.core = core
+    }
+
+    /// Hands over an accepted socket; false where the daemon could not take it, and closed it.
+    func add(socket: Int32) -> Bool {
+        // The daemon is told no address: all it would use it for is its own limit per address.
+        var address = sockaddr()
+        return MHD_add_connection(pointer, socket, &address, socklen_t(MemoryLayout<sockaddr>.size)) == .YES
+    }
+}
+
+func startDaemon(_ core: ServerCore) throws -> DaemonHandle {
+    let idleSeconds = core.configuration.idleTimeout.components
+    let daemon = mhd_start_epoll_thread(
+        Unmanaged.passUnretained(core).toOpaque(), requestAdvanced, requestLineArrived, requestCompleted, connectionChanged,
+        core.configuration.headerLimit,
+        // Ours is kept by the registry; one that has just left it may still be the daemon's.
+        UInt32(core.configuration.connectionLimit) * 2 + 64,
+        UInt32(idleSeconds.seconds + (idleSeconds.attoseconds > 0 ? 1 : 0)))
+    guard let daemon else {
+        throw ServerError(message: "Cannot start an HTTP thread: \(errorText(errno)). Raise the limits of threads and open files.")
+    }
+    return DaemonHandle(pointer: daemon, core: core)
+}
+
+private func core(_ cls: UnsafeMutableRawPointer?) -> ServerCore? {
+    cls.map { Unmanaged<ServerCore>.fromOpaque($0).takeUnretainedValue() }
+}
+
+/// A connection was opened or is about to be closed.
+private func connectionChanged(
+    _ cls: UnsafeMutableRawPointer?, _ pointer: OpaquePointer?, _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+    _ change: MHD_ConnectionNotificationCode
+) {
+    guard let core = core(cls), let pointer, let context else { return }
+    if change == .CONNECTION_NOTIFY_STARTED {
+        let connection = core.registry.connection(socket: mhd_connection_socket(pointer))
+        context.pointee = connection.map { Unmanaged.passRetained($0).toOpaque() }
+    } else if let held = context.pointee {
+        context.pointee = nil
+        let connection = Unmanaged<Connection>.fromOpaque(held).takeRetainedValue()
+        // Before the daemon closes the socket and its number can be given again.
+        core.registry.remove(connection)
+        if let leftover = connection.close() { core.reaper.linger(leftover) }
+    }
+}
+
+/// A request line is complete; returns what the request's further callbacks get as their context.
+private func requestLineArrived(
+    _ cls: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?, _ pointer: OpaquePointer?
+) -> UnsafeMutableRawPointer? {
+    guard let core = core(cls), let pointer, let held = mhd_connection_context(pointer) else { return nil }
+    let connection = Unmanaged<Connection>.fromOpaque(held).takeUnretainedValue()
+    let exchange = Exchange(connection: connection, handle: ConnectionHandle(pointer: pointer))
+    let target = target.map { String(cString: $0) } ?? ""
+    let context = RequestContext(core: core, connection: connection, exchange: exchange, target: target)
+    return Unmanaged.passRetained(context).toOpaque()
+}
+
+/// The head is complete, a piece of the body is here, the body is complete, or a suspended request was resumed.
+private func requestAdvanced(
+    _ cls: UnsafeMutableRawPointer?, _ pointer: OpaquePointer?, _ url: UnsafePointer<CChar>?, _ method: UnsafePointer<CChar>?,
+    _ version: UnsafePointer<CChar>?, _ upload: UnsafePointer<CChar>?, _ uploadSize: UnsafeMutablePointer<Int>?,
+    _ held: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> MHD_Result {
+    guard let pointer, let method, let version, let uploadSize, let held = held?.pointee else { return .NO }
+    let context = Unmanaged<RequestContext>.fromOpaque(held).takeUnretainedValue()
+    let step: RequestContext.Step
+    if !context.hasHead {
+        step = context.headArrived(method: String(cString: method), version: String(cString: version), headers: headers(of: pointer))
+    } else if uploadSize.pointee > 0 {
+        let bytes = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
+        uploadSize.pointee = 0
+        step = context.bodyArrived(bytes)
+    } else {
+        step = context.requestArrived()
+    }
+    switch step {
+    case .proceed: return .YES
+    case .close: return .NO
+    case .answer(let response): return queue(response, on: pointer, for: context)
+    }
+}
+
+/// Hands an answer to the daemon.
+private func queue(_ response: Response, on pointer: OpaquePointer, for context: RequestContext) -> MHD_Result {
+    var response = response
+    var prepared = prepare(response, for: context)
+    if prepared == nil {
+        response = Refusal.unsendable.response
+        prepared = prepare(response, for: context)
+    }
+    guard let prepared else { return .NO }
+    defer { MHD_destroy_response(prepared) }
+    context.willSend(response)
+    return MHD_queue_response(pointer, UInt32(response.status), prepared)
+}
+
+/// The daemon's form of an answer; nil where it cannot be sent as it is.
+private func prepare(_ response: Response, for context: RequestContext) -> OpaquePointer? {
+    guard (200...599).contains(response.status) else { return nil }
+    // Copied: an array's storage may not be lent beyond a closure, and answers are small.
+    let made = response.body.withUnsafeBytes {
+        MHD_create_response_from_buffer($0.count, UnsafeMutableRawPointer(mutating: $0.baseAddress), .RESPMEM_MUST_COPY)
+    }
+    guard let made else { return nil }
+    let own = ["Content-Length", "X-Request-Id", "Connection", "Date", "Transfer-Encoding"]
+    var headers = response.headers.filter { header in !own.contains { equalIgnoringCase($0, header.0) } }
+    headers.append(("X-Request-Id", context.id))
+    if context.core.registry.isDraining { headers.append(("Connection", "close")) }
+    for (name, value) in headers {
+        let isSendable = isToken(name) && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+        if !isSendable || MHD_add_response_header(made, name, value) != .YES {
+            MHD_destroy_response(made)
+            return nil
+        }
+    }
+    return made
+}
+
+/// The answer has gone out, or the connection is lost.
+private func requestCompleted(
+    _ cls: UnsafeMutableRawPointer?, _ pointer: OpaquePointer?, _ held: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+    _ reason: MHD_RequestTerminationCode
+) {
+    guard let pointer, let held, let opaque = held.pointee else { return }
+    held.pointee = nil
+    let context = Unmanaged<RequestContext>.fromOpaque(opaque).takeRetainedValue()
+    context.finished(inFull: reason == .REQUEST_TERMINATED_COMPLETED_OK, daemonStatus: Int(mhd_response_status(pointer)))
+}
+
+/// Collects the headers while MHD_get_connection_values runs.
+private final class HeaderList {
+    var headers: [(name: String, value: String)] = []
+}
+
+private func headers(of pointer: OpaquePointer) -> [(name: String, value: String)] {
+    let list = HeaderList()
+    // Returns how many there were.
+    _ = MHD_get_connection_values(pointer, .HEADER_KIND, collectHeader, Unmanaged.passUnretained(list).toOpaque())
+    return list.headers
+}
+
+private func collectHeader(
+    _ cls: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?, _ value: UnsafePointer<CChar>?
+) -> MHD_Result {
+    guard let cls, let name else { return .NO }
+    let value = value.map { String(cString: $0) } ?? ""
+    Unmanaged<HeaderList>.fromOpaque(cls).takeUnretainedValue().headers.append((String(cString: name), value))
+    return .YES
+}
+
+/// A thread of ours, to be joined once.
+struct WorkerThread: Sendable {
+    private let id: pthread_t
+
+    init(_ body: @escaping @Sendable () -> Void) throws {
+        let held = Unmanaged.passRetained(ThreadBody(body))
+        var id = pthread_t()
+        let status = pthread_create(&id, nil, runWorkerThread, held.toOpaque())
+        guard status == 0 else {
+            held.release()
+            throw ServerError(message: "Cannot start a thread: \(errorText(status)). Raise the limit of threads.")
+        }
+        self.id = id
+    }
+
+    /// Waits for the thread to end.
+    func join() {
+        // Fails only for a thread that was joined before, or is the caller.
+        _ = pthread_join(id, nil)
+    }
+}
+
+private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
+private func runWorkerThread(_ held: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    if let held { Unmanaged<ThreadBody>.fromOpaque(held).takeRetainedValue().run() }
+    return nil
+}

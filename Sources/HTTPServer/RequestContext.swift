@@ -1,0 +1,141 @@
+/// One request as the daemon's callbacks see it, from its line to its end. Confined to the thread that serves the
+/// connection; what others may touch is in ``Exchange``.
+final class RequestContext {
+    /// What the daemon is to do next.
+    enum Step {
+        /// Go on reading, or leave the connection suspended.
+        case proceed
+        /// Send this.
+        case answer(Response)
+        /// Close the connection: the answer, where there could be one, is already out.
+        case close
+    }
+
+    let core: ServerCore
+    private(set) var id = RequestID.next()
+    private let connection: Connection
+    private let exchange: Exchange
+    private let target: String
+    private let started = ContinuousClock.now
+    private var head: RequestHead?
+    private var upload: Upload?
+    private var parts: [Part] = []
+    private var bytesReceived = 0
+    private var received: Duration?
+    /// Why a request without a body was not admitted: said at its end, so that it keeps its connection.
+    private var refusal: Response?
+    /// What was or is being sent: in words for the completion, without the body.
+    private var sent: (status: Int, bodyCount: Int, context: (any Sendable)?)?
+    /// Whether the answer has gone out beside the daemon.
+    private var isSentDirectly = false
+    private var isHandedOver = false
+
+    init(core: ServerCore, connection: Connection, exchange: Exchange, target: String) {
+        self.core = core
+        self.connection = connection
+        self.exchange = exchange
+        self.target = target
+        core.registry.requestStarted()
+        connection.requestStarted(exchange, deadline: started + core.configuration.receiveTimeout)
+    }
+
+    /// Whether ``headArrived(method:version:headers:)`` was called.
+    var hasHead: Bool { head != nil }
+
+    /// The head is complete: everything that can be refused now is.
+    func headArrived(method: String, version: String, headers: [(name: String, value: String)]) -> Step {
+        do throws(Refusal) {
+            // First, so that the id is known whatever is wrong with the rest.
+            let unchecked = RequestHead(unparsed: target, method: method, headers: headers, client: connection.client)
+            head = unchecked
+            id = unchecked.saneRequestID ?? id
+            connection.requestIdentified(id)
+            let head = try RequestHead(
+                method: method, target: target, version: version, headers: headers, client: connection.client)
+            self.head = head
+            if core.registry.isStopping { throw .shuttingDown }
+            let upload = try Upload(head: head, configuration: core.configuration)
+            if let answer = core.admit(head) {
+                guard head.announcesBody else {
+                    refusal = answer
+                    return .proceed
+                }
+                return refuseEarly(answer)
+            }
+            self.upload = upload
+            return .proceed
+        } catch {
+            return refuseEarly(error.response)
+        }
+    }
+
+    /// Answers before the body: the daemon then neither asks for it (`100 Continue`) nor reads it, and closes.
+    private func refuseEarly(_ response: Response) -> Step {
+        guard connection.endReceiving(lingers: true) else { return .close }
+        return .answer(response)
+    }
+
+    /// The next bytes of the body.
+    func bodyArrived(_ bytes: UnsafeRawBufferPointer) -> Step {
+        bytesReceived += bytes.count
+        do throws(Refusal) {
+            try upload?.append(bytes)
+            return .proceed
+        } catch {
+            // The daemon cannot send anything in the middle of a body, so this is sent beside it.
+            guard connection.endReceiving(lingers: true) else { return .close }
+            let response = error.response
+            isSentDirectly = sendNow(response.wire(id: id), to: connection.socket)
+            willSend(response)
+            return .close
+        }
+    }
+
+    /// The request is complete, or was resumed with its answer.
+    func requestArrived() -> Step {
+        if isHandedOver { return exchange.answerOrSuspend().map { .answer($0) } ?? .proceed }
+        guard connection.endReceiving() else { return .close }
+        let received = ContinuousClock.now - started
+        self.received = received
+        if let refusal { return .answer(refusal) }
+        guard let head else { return .close }
+        do throws(Refusal) {
+            let parts = try upload?.finish() ?? []
+            upload = nil
+            guard exchange.beginHandling(isStopping: { core.registry.isStopping }) else { throw .shuttingDown }
+            isHandedOver = true
+            let request = Request(head: head, id: id, parts: parts, received: received, exchange: exchange)
+            core.handle(request, Responder(exchange))
+            return exchange.answerOrSuspend().map { .answer($0) } ?? .proceed
+        } catch {
+            return .answer(error.response)
+        }
+    }
+
+    /// Notes what is sent, for the completion.
+    func willSend(_ response: Response) {
+        sent = (response.status, head?.method == "HEAD" ? 0 : response.body.count, response.context)
+    }
+
+    /// The request is over.
+    /// - Parameters:
+    ///   - inFull: whether the daemon sent a whole answer.
+    ///   - daemonStatus: the status the daemon sent, which may be one it found by itself; 0 for none.
+    func finished(inFull: Bool, daemonStatus: Int) {
+        exchange.finish()
+        let now = ContinuousClock.now
+        let configuration = core.configuration
+        // The inactivity timeout ends the waiting, this the dripping: no client that keeps to both is cut off.
+        connection.requestFinished(deadline: now + configuration.idleTimeout + configuration.receiveTimeout)
+        let cutStatus = connection.cutStatus
+        let status = cutStatus ?? sent?.status ?? (daemonStatus > 0 ? daemonStatus : 499)
+        let isDelivered = inFull || isSentDirectly || cutStatus != nil || (sent == nil && daemonStatus > 0)
+        core.completed(
+            CompletedRequest(
+                head: head ?? RequestHead(unparsed: target, client: connection.client), id: id, status: status,
+                delivered: isDelivered, bytesReceived: bytesReceived,
+                bytesSent: isDelivered && cutStatus == nil ? sent?.bodyCount ?? 0 : 0, received: received,
+                duration: now - started, context: sent?.context))
+        core.registry.requestFinished()
+    }
+}

@@ -1,0 +1,161 @@
+import CMicroHTTPD
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// An HTTP/1.1 server: takes requests with their whole body, hands them on without waiting for the answer, and sends
+/// the answer when it comes. Knows nothing of what is served.
+///
+/// It starts in `init` and goes down in stages: ``stopAccepting()``, ``drain(timeout:)``, ``stop()``. None of these
+/// may be called from the closures given to `init`.
+public final class Server: Sendable {
+    private struct Running {
+        var daemons: [DaemonHandle]
+        var acceptor: WorkerThread?
+        var reaper: WorkerThread?
+        var isStopped = false
+    }
+
+    private let core: ServerCore
+    private let listener: Listener
+    private let running: Mutex<Running>
+
+    /// Starts listening; requests come from now on.
+    /// - Parameters:
+    ///   - admit: called once the head is complete, before the body and before `100 Continue`; an answer refuses the
+    ///     request early, and closes the connection where a body was announced.
+    ///   - handle: called with the complete request, on an HTTP thread: it must not block. The responder may be
+    ///     called at once, or later from any thread.
+    ///   - completed: called when a request is over, on an HTTP thread: it must not block.
+    /// - Throws: ``ServerError`` where the configuration does not hold or the address cannot be listened on.
+    public init(
+        configuration: ServerConfiguration,
+        admit: @escaping @Sendable (RequestHead) -> Response?,
+        handle: @escaping @Sendable (Request, Responder) -> Void,
+        completed: @escaping @Sendable (CompletedRequest) -> Void
+    ) throws {
+        try configuration.validate()
+        let registry = Registry()
+        let reaper = try Reaper(registry: registry, receiveTimeout: configuration.receiveTimeout)
+        core = ServerCore(
+            configuration: configuration, registry: registry, reaper: reaper, admit: admit, handle: handle, completed: completed)
+        listener = try Listener(host: configuration.host, port: configuration.port)
+        var daemons: [DaemonHandle] = []
+        var reaperThread: WorkerThread?
+        do {
+            for _ in 0..<configuration.threads { daemons.append(try startDaemon(core)) }
+            reaperThread = try WorkerThread { reaper.run() }
+            let acceptor = try WorkerThread { [core, listener, daemons] in accept(from: listener, for: core, daemons: daemons) }
+            running = Mutex(Running(daemons: daemons, acceptor: acceptor, reaper: reaperThread))
+        } catch {
+            for daemon in daemons { MHD_stop_daemon(daemon.pointer) }
+            reaper.stop()
+            reaperThread?.join()
+            listener.close()
+            throw error
+        }
+    }
+
+    deinit { stop() }
+
+    /// The port listened on: the configured one, or the one found where that was 0.
+    public var port: UInt16 { listener.port }
+
+    /// What the server counts by itself.
+    public var statistics: ServerStatistics { core.registry.statistics }
+
+    /// Closes the listening sockets, once the connections that wait there are taken in. Requests on open connections
+    /// are still served, and the connections closed after their next answer.
+    public func stopAccepting() {
+        core.registry.isDraining = true
+        listener.stop()
+        let acceptor = running.withLock { running in
+            defer { running.acceptor = nil }
+            return running.acceptor
+        }
+        acceptor?.join()
+    }
+
+    /// Waits until no request is unanswered and every answer has gone out; false where `timeout` came first.
+    /// To be called after ``stopAccepting()``: a busy server is never quiet.
+    public func drain(timeout: Duration) -> Bool {
+        let deadline = ContinuousClock.now + timeout
+        var quiet = 0
+        // Twice in a row: between the reading of a request's first bytes and its entry there is a gap of microseconds.
+        while quiet < 2 {
+            quiet = core.registry.isQuiet ? quiet + 1 : 0
+            if quiet < 2 {
+                if ContinuousClock.now >= deadline { return false }
+                usleep(2000)
+            }
+        }
+        return true
+    }
+
+    /// Ends the server. Requests still unanswered are answered 503 first, and given two seconds to go out.
+    public func stop() {
+        stopAccepting()
+        let isFirst = running.withLock { running in
+            defer { running.isStopped = true }
+            return !running.isStopped
+        }
+        guard isFirst else { return }
+        core.registry.isStopping = true
+        for connection in core.registry.connections { connection.shutDown(.shuttingDown) }
+        _ = drain(timeout: .seconds(2))
+        let (daemons, reaper) = running.withLock { running in
+            defer { running.daemons = [] }
+            return (running.daemons, running.reaper)
+        }
+        // None has a suspended connection any more: each was answered above, and no new one reaches the handler.
+        for daemon in daemons { MHD_stop_daemon(daemon.pointer) }
+        core.reaper.stop()
+        reaper?.join()
+    }
+}
+
+/// What the server's threads share.
+final class ServerCore: Sendable {
+    let configuration: ServerConfiguration
+    let registry: Registry
+    let reaper: Reaper
+    let admit: @Sendable (RequestHead) -> Response?
+    let handle: @Sendable (Request, Responder) -> Void
+    let completed: @Sendable (CompletedRequest) -> Void
+
+    init(
+        configuration: ServerConfiguration, registry: Registry, reaper: Reaper,
+        admit: @escaping @Sendable (RequestHead) -> Response?, handle: @escaping @Sendable (Request, Responder) -> Void,
+        completed: @escaping @Sendable (CompletedRequest) -> Void
+    ) {
+        self.configuration = configuration
+        self.registry = registry
+        self.reaper = reaper
+        self.admit = admit
+        self.handle = handle
+        self.completed = completed
+    }
+}
+
+/// The acceptor's whole life: deals the connections out to the daemons in turn.
+private func accept(from listener: Listener, for core: ServerCore, daemons: [DaemonHandle]) {
+    var turn = 0
+    let configuration = core.configuration
+    listener.run { socket, client in
+        let connection = Connection(socket: socket, client: client, deadline: .now + configuration.receiveTimeout)
+        let refusal = core.registry.add(
+            connection, limit: configuration.connectionLimit, perClient: configuration.connectionsPerClient)
+        if let refusal {
+            sendNow(refusal.response.wire(id: RequestID.next()), to: socket)
+            core.reaper.linger(socket)
+            return
+        }
+        turn = (turn + 1) % daemons.count
+        // Where the daemon cannot take it, it has closed the socket.
+        if !daemons[turn].add(socket: socket) { core.registry.remove(connection) }
+    }
+}
