@@ -22,6 +22,9 @@ public final class Model: Sendable {
         labels = Labels(source.configuration)
         plan = try source.plan(threads: threads)
     }
+
+    /// Of one image.
+    public var multiplyAccumulates: Int { plan.summaries.reduce(0) { $0 + $1.multiplyAccumulates } }
 }
 
 extension Preprocessing {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SENet
+import Serving
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -59,7 +59,7 @@ struct Probe: ParsableCommand {
         guard connection >= 0 else { throw failure(String(cString: strerror(errno))) }
         defer { close(connection) }
         let request = Array("GET /\(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n".utf8)
-        guard send(connection, request, request.count, Int32(MSG_NOSIGNAL.rawValue)) == request.count else {
+        guard send(connection, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
             throw failure(String(cString: strerror(errno)))
         }
         var answer: [UInt8] = []

@@ -3,7 +3,7 @@ import Imaging
 import Serving
 
 /// What went wrong with a request, as a client is told: RFC 9457. The one place where an error becomes a status.
-struct Problem: Encodable, Sendable {
+struct Problem: Error, Encodable {
     var status: Int
     var title: String
     var detail: String

@@ -26,6 +26,12 @@ public struct Shape: Sendable, Equatable, CustomStringConvertible {
     public var height: Int
     public var width: Int
 
+    public init(channels: Int, height: Int, width: Int) {
+        self.channels = channels
+        self.height = height
+        self.width = width
+    }
+
     public var pixels: Int { height * width }
     public var count: Int { channels * pixels }
     public var description: String { "\(channels)×\(height)×\(width)" }

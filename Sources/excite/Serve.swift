@@ -1,0 +1,127 @@
+import ArgumentParser
+import Foundation
+import HTTPServer
+import Imaging
+import Logging
+import SENet
+import ServiceLifecycle
+import Serving
+import UnixSignals
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve models over HTTP.",
+        discussion: """
+            POST an image to /classify: curl -F image=@cat.jpg localhost:8080/classify. Also: GET /models, /metrics, and the probes \
+            /livez, /readyz, /healthz.
+
+            SIGTERM or SIGINT: no longer ready; after --drain-delay the socket closes, accepted requests are answered, and the program \
+            ends with 0. A second SIGINT ends it at once.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "A model's folder; repeat it for several. (default: the model that comes with the program)", valueName: "folder"))
+    var model: [String] = environment("model")
+
+    @OptionGroup var threadOptions: ThreadOptions
+
+    @Option(help: "The address to listen on; 0.0.0.0 for all.")
+    var host: String = environment("host", default: "127.0.0.1")
+
+    @Option(help: "The port to listen on; 0 takes a free one.")
+    var port: UInt16 = environment("port", default: 8080)
+
+    @Option(help: "The most images that one run of the engine takes.")
+    var maxBatch: Int = environment("max-batch", default: 16)
+
+    @Option(help: "The most images that may wait; more are refused with 429.")
+    var queue: Int = environment("queue", default: 256)
+
+    @Option(help: "The largest request body, in bytes.")
+    var maxBody: Int = environment("max-body", default: 16 << 20)
+
+    @Option(help: "The most images a request may have.")
+    var maxParts: Int = environment("max-parts", default: 64)
+
+    @Option(help: "The largest image, in pixels.")
+    var maxPixels: Int = environment("max-pixels", default: 100_000_000)
+
+    @Option(help: "The most connections at a time.")
+    var maxConnections: Int = environment("max-connections", default: 1024)
+
+    @Option(help: "How long a request's head and body may take to arrive, in seconds.")
+    var receiveTimeout: Double = environment("receive-timeout", default: 30)
+
+    @Option(help: "Requests that waited longer are dropped with 504, in milliseconds; 0 for no limit. X-Deadline-Ms says otherwise.")
+    var deadline: Int = environment("deadline", default: 0)
+
+    @Option(help: "After SIGTERM, how long new connections are still served, so that load balancers notice, in seconds.")
+    var drainDelay: Double = environment("drain-delay", default: 0)
+
+    @Option(help: "After that, how long accepted requests may take, in seconds.")
+    var drainTimeout: Double = environment("drain-timeout", default: 30)
+
+    @Option(help: "text or json.")
+    var logFormat: LogFormat = environment("log-format", default: .text)
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel: Logger.Level = environment("log-level", default: .info)
+
+    func validate() throws {
+        func require(_ condition: Bool, _ what: String) throws { if !condition { throw ValidationError("\(what).") } }
+        try require((1...1024).contains(maxBatch), "--max-batch must be from 1 to 1,024")
+        try require((1...1_000_000).contains(queue), "--queue must be from 1 to 1,000,000")
+        try require((1024...1 << 30).contains(maxBody), "--max-body must be from 1,024 to \((1 << 30).grouped) bytes")
+        try require((1...10_000).contains(maxParts), "--max-parts must be from 1 to 10,000")
+        try require((1...1_000_000_000).contains(maxPixels), "--max-pixels must be from 1 to 1,000,000,000")
+        try require((1...100_000).contains(maxConnections), "--max-connections must be from 1 to 100,000")
+        try require(receiveTimeout > 0 && receiveTimeout <= 3600, "--receive-timeout must be above 0 and at most 3,600 seconds")
+        try require((0...86_400_000).contains(deadline), "--deadline must be from 0 to 86,400,000 milliseconds")
+        try require((0...3600).contains(drainDelay), "--drain-delay must be from 0 to 3,600 seconds")
+        try require((0...3600).contains(drainTimeout), "--drain-timeout must be from 0 to 3,600 seconds")
+    }
+
+    func run() async throws {
+        logFormat.bootstrap(level: logLevel)
+        let logger = Logger(label: "excite")
+        let folders = model.isEmpty ? [try EmbeddedModel.folder()] : model
+        let service = ClassifierService(options: self, folders: folders, logger: logger)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "excite.lifecycle", level: .error)))
+        do {
+            try await group.run()
+        } catch {
+            logger.critical("\(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    var serverConfiguration: ServerConfiguration {
+        var configuration = ServerConfiguration()
+        configuration.host = host
+        configuration.port = port
+        configuration.bodyLimit = maxBody
+        configuration.partLimit = maxParts
+        configuration.connectionLimit = maxConnections
+        configuration.receiveTimeout = .seconds(receiveTimeout)
+        return configuration
+    }
+
+    var poolOptions: EnginePool.Options {
+        var options = EnginePool.Options(threads: threadOptions.threads)
+        options.largestBatch = maxBatch
+        options.queue = queue
+        options.imageLimits = ImageLimits(pixels: maxPixels)
+        return options
+    }
+}
+
+extension Logger {
+    fileprivate init(label: String, level: Logger.Level) {
+        self.init(label: label)
+        logLevel = level
+    }
+}

@@ -1,0 +1,41 @@
+import Serving
+import Synchronization
+
+/// Whether requests can be answered, and by what.
+final class ServerState: Sendable {
+    enum Phase: Sendable, Equatable {
+        case loading
+        case ready
+        /// A model's self-test failed: it answers, but wrongly.
+        case failed(String)
+        case draining
+    }
+
+    private let values = Mutex<(phase: Phase, pool: EnginePool?)>((.loading, nil))
+
+    var phase: Phase {
+        get { values.withLock { $0.phase } }
+        set { values.withLock { $0.phase = newValue } }
+    }
+
+    /// What answers; nil while it loads. Still there while draining: until the listening socket closes, requests are served.
+    var pool: EnginePool? {
+        get { values.withLock { $0.pool } }
+        set { values.withLock { $0.pool = newValue } }
+    }
+
+    /// Ready, unless a signal came first.
+    func becomeReady() {
+        values.withLock { if $0.phase == .loading { $0.phase = .ready } }
+    }
+
+    /// Why the server is not ready; nil if it is.
+    var notReady: String? {
+        switch phase {
+        case .loading: "loading the model"
+        case .ready: nil
+        case .failed(let reason): "the self-test failed: \(reason)"
+        case .draining: "shutting down"
+        }
+    }
+}
