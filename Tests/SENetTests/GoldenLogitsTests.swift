@@ -3,7 +3,7 @@ import Testing
 
 @testable import SENet
 
-@Suite("Logits of published networks", .enabled(if: Shared.isPresent, Shared.comment))
+@Suite("Logits of published networks", .serialized, .enabled(if: Shared.isPresent, Shared.comment))
 struct GoldenLogitsTests {
     static let cases = GoldenCase.all(in: Shared.folder.appending(path: "golden/logits"))
     static let instructionSets = Kernels.available
@@ -32,7 +32,7 @@ struct GoldenLogitsTests {
     }
 }
 
-@Suite("Counts of networks", .enabled(if: Shared.isPresent, Shared.comment))
+@Suite("Counts of networks", .serialized, .enabled(if: Shared.isPresent, Shared.comment))
 struct CountTests {
     struct Row: Decodable, Sendable {
         var name: String

@@ -63,6 +63,8 @@ struct ResNetBuilder {
     private mutating func block(_ name: String, _ input: String, inputs: Int, planes: Int, stride: Int) -> (String, Int) {
         let legacy = architecture.generation == .legacy
         let outputs = planes * architecture.block.expansion
+        // First, so that the addition can be fused into the last operation on the other side.
+        let shortcut = stride == 1 && inputs == outputs ? input : downsample(name, input, inputs: inputs, outputs: outputs, stride: stride)
         var value: String
         switch architecture.block {
         case .basic:
@@ -85,7 +87,6 @@ struct ResNetBuilder {
         if let hidden = architecture.hiddenWidth(channels: outputs) {
             value = squeezeExcitation(legacy ? "\(name).se_module" : "\(name).se", value, Gate(channels: outputs, hidden: hidden))
         }
-        let shortcut = stride == 1 && inputs == outputs ? input : downsample(name, input, inputs: inputs, outputs: outputs, stride: stride)
         value = append("\(name).add", .add, [value, shortcut])
         return (relu(value), outputs)
     }
