@@ -69,7 +69,7 @@ struct ConfigurationTests {
     @Test("that is wrong says what and where")
     func errors() {
         let cases: [(String, String)] = [
-            ("", "not JSON"),
+            ("", "JSON"),
             ("[]", "config.json"),
             ("{}", "architecture"),
             (#"{"architecture": "vit_base"}"#, "'vit_base' is not supported"),
