@@ -77,7 +77,7 @@ public struct ImageDecoder: Sendable {
     ///
     /// An image is decoded completely or not at all: where Pillow warns and fills the rest in gray, this throws.
     /// - Parameter bytes: the file's bytes; they are read during the call only.
-    /// - Throws: `ImageError`, whoever's bytes they are: no input ends the process.
+    /// - Throws: `ImageError`, whatever the bytes are: no input ends the process.
     public func decode(_ bytes: UnsafeRawBufferPointer) throws(ImageError) -> DecodedImage {
         guard !bytes.isEmpty else { throw .empty }
         switch ImageSignature(bytes) {

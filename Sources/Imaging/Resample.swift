@@ -1,12 +1,10 @@
-// Letters: W and H are the source's size, w and h the window's; a lane is one sample of a window's row, 3 * w of them.
+// Letters: h is the window's height; a lane is one sample of a row, three a pixel.
 
 /// Resizes an image and cuts a window out of the result, in one go and bit for bit as Pillow's `resize` and `crop` do: one axis to 8 bits,
 /// then the other, each computed only where the window needs it.
 ///
-/// Rows go through in pairs. The horizontal pass widens two source rows to planes of 16 bits, where eight taps of a channel lie side by
-/// side, and leaves each lane of both rows in one 32-bit word; the vertical pass then multiplies and adds two rows at a time. Both
-/// inner loops are thus multiply-adds of adjacent 16-bit pairs, which every x86-64 and arm64 processor has as one instruction.
-/// Only as many row pairs are kept as one output row needs.
+/// The vertical pass works on sixteen lanes of a row at a time. The horizontal pass works on strips of eight rows, turned on their side,
+/// so that it is the same arithmetic: one weight for a whole vector. Only as many rows are kept between the passes as one output row needs.
 struct Resampler {
     private let columns: ResampleTable
     private let rows: ResampleTable
@@ -18,248 +16,221 @@ struct Resampler {
 
     /// - Parameters:
     ///   - width, height: the size of the whole resized image.
-    ///   - x, y: the window, within that size.
+    ///   - x, y: the window, within that size; not empty.
     init(_ source: RGBImage, width: Int, height: Int, x: Range<Int>, y: Range<Int>, _ interpolation: Interpolation) {
         self.source = source
         verticalFirst = source.height > height && source.height - height > 2 * (source.width - width)
-        columns = ResampleTable(interpolation, source: source.width, target: width, window: x, startStep: 1, block: 8)
-        rows = ResampleTable(interpolation, source: source.height, target: height, window: y, startStep: 2, block: 2)
+        columns = ResampleTable(interpolation, source: source.width, target: width, window: x)
+        rows = ResampleTable(interpolation, source: source.height, target: height, window: y)
     }
 
-    /// Writes the window, (h, w, 3), its rows `rowBytes` apart.
+    /// Writes the window, (h, width of the window, 3), its rows `rowBytes` apart.
     func run(into output: UnsafeMutablePointer<UInt8>, rowBytes: Int) {
-        let lanes = 3 * (verticalFirst ? columns.used.count : columns.starts.count)
-        let vectors = (lanes + 15) / 16 * 4  // of 4 lanes, in blocks of 4 vectors
-        let capacity = rows.stride / 2
-        let scratch = Scratch(
-            planeLength: columns.used.count + columns.stride, pairVectors: vectors + 1, pairs: capacity, lanes: 4 * vectors)
-        let lastPair = (rows.used.upperBound - 1) / 2
-        var next = 0  // first pair of rows not yet computed
-        for (y, start) in rows.starts.enumerated() {
-            let first = start / 2
-            let last = min(first + capacity - 1, lastPair)
-            for pair in max(next, first)..<max(next, first, last + 1) {
-                makePair(pair, scratch, into: scratch.pair(pair % capacity))
-            }
-            next = max(next, last + 1)
-            computeRow(y, first...last, scratch, vectors)
-            if verticalFirst {
-                scratch.widen(scratch.row, to: 0, count: columns.used.count)
-                resizeRow(scratch, into: output + y * rowBytes)
-            } else {
-                (output + y * rowBytes).update(from: scratch.row, count: lanes)
-            }
-        }
-    }
-
-    /// Makes the words of source rows 2 * pair and 2 * pair + 1, the even row in the lower halves: resized horizontally, or as they are
-    /// where that pass comes last.
-    private func makePair(_ pair: Int, _ scratch: Scratch, into words: UnsafeMutableRawPointer) {
-        let bytes = 3 * source.width
         source.pixels.withUnsafeBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
-            let even = base + 2 * pair * bytes + 3 * columns.used.lowerBound
-            // Beyond a last even row lies nothing; its weight is 0 and any row will do.
-            let odd = 2 * pair + 1 < source.height ? even + bytes : even
+            let pixels = Rows(base: base + 3 * columns.used.lowerBound, bytes: 3 * source.width)
             if verticalFirst {
-                let lanes = words.assumingMemoryBound(to: Int32.self)
-                for lane in 0..<3 * columns.used.count { lanes[lane] = Int32(even[lane]) | Int32(odd[lane]) << 16 }
+                runVerticalFirst(pixels, into: output, rowBytes)
             } else {
-                scratch.widen(even, to: 0, count: columns.used.count)
-                scratch.widen(odd, to: 3, count: columns.used.count)
-                resizeRows(scratch, into: words)
+                runHorizontalFirst(pixels, into: output, rowBytes)
             }
         }
     }
 
-    // MARK: Horizontal
-
-    /// Resizes the two rows in the planes to words.
-    private func resizeRows(_ scratch: Scratch, into words: UnsafeMutableRawPointer) {
-        forEachPixel { x, at, weights in
-            let even = Self.pixel(scratch.plane(0) + at, scratch.planeBytes, weights)
-            let odd = Self.pixel(scratch.plane(3) + at, scratch.planeBytes, weights)
-            // The fourth word is overwritten by the next pixel, or lies in the padding.
-            words.storeBytes(of: even | (odd &<< 16), toByteOffset: 12 * x, as: SIMD4<Int32>.self)
+    private func runHorizontalFirst(_ pixels: Rows, into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int) {
+        let lanes = 3 * columns.starts.count
+        // Strips of eight rows in a ring; as many as the taps of one output row can lie in.
+        let strips = (rows.stride + 14) / 8
+        let resized = Scratch<UInt8>(8 * strips * lanes, filledWith: 0)
+        let turned = Turned(inputLanes: 3 * columns.used.count, outputLanes: lanes)
+        let origin = rows.used.lowerBound
+        var next = 0  // first strip not yet computed
+        for y in rows.starts.indices {
+            let first = rows.starts[y] - origin
+            let end = first + rows.counts[y]
+            for strip in max(next, first / 8)..<max(next, first / 8, (end + 7) / 8) {
+                let from = Rows(base: pixels.base + (origin + 8 * strip) * pixels.bytes, bytes: pixels.bytes)
+                let count = min(8, rows.used.count - 8 * strip)
+                resizeStrip(from, turned, into: resized.base + strip % strips * 8 * lanes, lanes, count)
+            }
+            next = max(next, (end + 7) / 8)
+            let ring = Rows(base: UnsafePointer(resized.base), bytes: lanes, wrap: 8 * strips)
+            resizeVertically(ring, first, y, lanes, into: output + y * rowBytes)
         }
     }
 
-    /// Resizes the first row in the planes to bytes.
-    private func resizeRow(_ scratch: Scratch, into output: UnsafeMutablePointer<UInt8>) {
-        forEachPixel { x, at, weights in
-            let pixel = Self.pixel(scratch.plane(0) + at, scratch.planeBytes, weights)
-            for channel in 0..<3 { output[3 * x + channel] = UInt8(truncatingIfNeeded: pixel[channel]) }
+    private func runVerticalFirst(_ pixels: Rows, into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int) {
+        let lanes = 3 * columns.used.count
+        let resized = Scratch<UInt8>(8 * lanes, filledWith: 0)
+        let turned = Turned(inputLanes: lanes, outputLanes: 3 * columns.starts.count)
+        let height = rows.starts.count
+        for strip in stride(from: 0, to: height, by: 8) {
+            let count = min(8, height - strip)
+            for row in 0..<count {
+                resizeVertically(pixels, rows.starts[strip + row], strip + row, lanes, into: resized.base + row * lanes)
+            }
+            let from = Rows(base: UnsafePointer(resized.base), bytes: lanes)
+            resizeStrip(from, turned, into: output + strip * rowBytes, rowBytes, count)
         }
     }
 
-    /// One output's weights, (taps).
-    private struct Weights {
-        var high: UnsafeRawPointer
-        var low: UnsafeRawPointer
-        var bytes: Int
-    }
+    // MARK: Passes
 
-    /// Calls `body` with each output column, where its samples begin in a plane (in bytes), and its weights.
-    @inline(__always)
-    private func forEachPixel(_ body: (_ x: Int, _ at: Int, Weights) -> Void) {
-        let bytes = 2 * columns.stride
-        columns.high.withUnsafeBytes { high in
-            columns.low.withUnsafeBytes { low in
-                guard let high = high.baseAddress, let low = low.baseAddress else { return }
-                for x in columns.starts.indices {
-                    let weights = Weights(high: high + bytes * x, low: low + bytes * x, bytes: bytes)
-                    body(x, 2 * (columns.starts[x] - columns.used.lowerBound), weights)
+    /// Computes output row `y` from `rows.counts[y]` rows of `input` from number `first` on.
+    private func resizeVertically(_ input: Rows, _ first: Int, _ y: Int, _ lanes: Int, into output: UnsafeMutablePointer<UInt8>) {
+        rows.weights.withUnsafeBufferPointer { table in
+            guard let weights = table.baseAddress.map({ $0 + y * rows.stride }) else { return }
+            let count = rows.counts[y]
+            let wholeLanes = lanes & ~15
+            var lane = 0
+            while lane < wholeLanes {
+                var (s0, s1) = (Sums(), Sums())
+                var row = input.wrapped(first)
+                for tap in 0..<count {
+                    let samples = UnsafeRawPointer(input.base + (row &* input.bytes &+ lane)).loadUnaligned(as: SIMD16<UInt8>.self)
+                    let weight = SplitWeight(weights[tap])
+                    s0.add(SIMD8<UInt16>(truncatingIfNeeded: samples.lowHalf), weight)
+                    s1.add(SIMD8<UInt16>(truncatingIfNeeded: samples.highHalf), weight)
+                    row = input.after(row)
                 }
+                let bytes = SIMD16(lowHalf: s0.rounded, highHalf: s1.rounded)
+                UnsafeMutableRawPointer(output + lane).storeBytes(of: bytes, as: SIMD16<UInt8>.self)
+                lane &+= 16
+            }
+            for lane in wholeLanes..<lanes {
+                var sum: Int32 = 1 << (ResampleTable.fractionBits - 1)
+                var row = input.wrapped(first)
+                for tap in 0..<count {
+                    sum &+= Int32(input.base[row &* input.bytes &+ lane]) &* weights[tap]
+                    row = input.after(row)
+                }
+                output[lane] = UInt8(clamping: sum >> ResampleTable.fractionBits)
             }
         }
     }
 
-    /// The three channels of one output pixel and a meaningless fourth, from planes `distance` bytes apart.
-    @inline(__always)
-    private static func pixel(_ red: UnsafeRawPointer, _ distance: Int, _ weights: Weights) -> SIMD4<Int32> {
-        var (r, g, b) = (Sum(), Sum(), Sum())
-        let green = red + distance
-        let blue = green + distance
-        var at = 0
-        while at < weights.bytes {
-            let high = weights.high.loadUnaligned(fromByteOffset: at, as: SIMD8<Int16>.self)
-            let low = weights.low.loadUnaligned(fromByteOffset: at, as: SIMD8<Int16>.self)
-            r.add(red.loadUnaligned(fromByteOffset: at, as: SIMD8<Int16>.self), high, low)
-            g.add(green.loadUnaligned(fromByteOffset: at, as: SIMD8<Int16>.self), high, low)
-            b.add(blue.loadUnaligned(fromByteOffset: at, as: SIMD8<Int16>.self), high, low)
-            at &+= 16
-        }
-        let (rs, gs, bs) = (r.value, g.value, b.value)
-        let rg = SIMD4(lowHalf: rs.lowHalf, highHalf: gs.lowHalf) &+ SIMD4(lowHalf: rs.highHalf, highHalf: gs.highHalf)
-        let bb = SIMD4(lowHalf: bs.lowHalf &+ bs.highHalf, highHalf: SIMD2())
-        return toByteRange(
-            SIMD4(lowHalf: rg.evenHalf, highHalf: bb.evenHalf) &+ SIMD4(lowHalf: rg.oddHalf, highHalf: bb.oddHalf))
-    }
-
-    // MARK: Vertical
-
-    /// Computes row `y` of the window from its pairs of rows into `scratch.row`.
-    private func computeRow(_ y: Int, _ pairs: ClosedRange<Int>, _ scratch: Scratch, _ vectors: Int) {
-        let capacity = rows.stride / 2
-        for index in 0..<pairs.count {
-            let at = y * rows.stride + 2 * index
-            scratch.weights[2 * index] = Self.alternating(rows.high[at], rows.high[at + 1])
-            scratch.weights[2 * index + 1] = Self.alternating(rows.low[at], rows.low[at + 1])
-        }
-        let weights = UnsafePointer(scratch.weights)
-        let firstSlot = pairs.lowerBound % capacity
-        var block = 0
-        while block < vectors {
-            var (s0, s1, s2, s3) = (Sum(), Sum(), Sum(), Sum())
-            var slot = firstSlot
-            for index in 0..<pairs.count {
-                let words = UnsafeRawPointer(scratch.pair(slot)) + 16 * block
-                let high = weights[2 * index]
-                let low = weights[2 * index + 1]
-                s0.add(words.load(as: SIMD8<Int16>.self), high, low)
-                s1.add(words.load(fromByteOffset: 16, as: SIMD8<Int16>.self), high, low)
-                s2.add(words.load(fromByteOffset: 32, as: SIMD8<Int16>.self), high, low)
-                s3.add(words.load(fromByteOffset: 48, as: SIMD8<Int16>.self), high, low)
-                slot = slot &+ 1 == capacity ? 0 : slot &+ 1
+    /// Resizes the first `count` rows of `input`, 1 to 8, horizontally.
+    private func resizeStrip(_ input: Rows, _ turned: Turned, into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int, _ count: Int) {
+        turned.fill(input, count)
+        columns.weights.withUnsafeBufferPointer { table in
+            guard let weights = table.baseAddress else { return }
+            for x in columns.starts.indices {
+                var (r, g, b) = (Sums(), Sums(), Sums())
+                var samples = turned.input.base + 3 * (columns.starts[x] - columns.used.lowerBound)
+                let taps = weights + x * columns.stride
+                for tap in 0..<columns.counts[x] {
+                    let weight = SplitWeight(taps[tap])
+                    r.add(samples[0], weight)
+                    g.add(samples[1], weight)
+                    b.add(samples[2], weight)
+                    samples += 3
+                }
+                turned.output.base[3 * x] = r.rounded
+                turned.output.base[3 * x + 1] = g.rounded
+                turned.output.base[3 * x + 2] = b.rounded
             }
-            let low = SIMD8(lowHalf: Self.toByteRange(s0.value), highHalf: Self.toByteRange(s1.value))
-            let high = SIMD8(lowHalf: Self.toByteRange(s2.value), highHalf: Self.toByteRange(s3.value))
-            let bytes = SIMD16<UInt8>(truncatingIfNeeded: SIMD16(lowHalf: low, highHalf: high))
-            UnsafeMutableRawPointer(scratch.row).storeBytes(of: bytes, toByteOffset: 4 * block, as: SIMD16<UInt8>.self)
-            block &+= 4
         }
-    }
-
-    @inline(__always)
-    private static func alternating(_ a: Int16, _ b: Int16) -> SIMD8<Int16> {
-        SIMD8(a, b, a, b, a, b, a, b)
-    }
-
-    // MARK: Arithmetic
-
-    /// Four running sums, in the two parts that `ResampleTable` cuts the weights in.
-    private struct Sum {
-        private var high = SIMD4<Int32>()
-        private var low = SIMD4<Int32>()
-
-        /// Lane i takes samples 2i and 2i + 1.
-        @inline(__always)
-        mutating func add(_ samples: SIMD8<Int16>, _ highWeights: SIMD8<Int16>, _ lowWeights: SIMD8<Int16>) {
-            high &+= Self.multiplyAddPairs(samples, highWeights)
-            low &+= Self.multiplyAddPairs(samples, lowWeights)
-        }
-
-        @inline(__always)
-        var value: SIMD4<Int32> { (high &<< ResampleTable.lowBits) &+ low }
-
-        /// In this form the compiler finds PMADDWD. Its operands must come from memory: it sees through anything computed and takes
-        /// the halves apart again, at twice the cost.
-        @inline(__always)
-        private static func multiplyAddPairs(_ a: SIMD8<Int16>, _ b: SIMD8<Int16>) -> SIMD4<Int32> {
-            SIMD4<Int32>(truncatingIfNeeded: a.evenHalf) &* SIMD4<Int32>(truncatingIfNeeded: b.evenHalf)
-                &+ SIMD4<Int32>(truncatingIfNeeded: a.oddHalf) &* SIMD4<Int32>(truncatingIfNeeded: b.oddHalf)
-        }
-    }
-
-    /// Rounds a fixed-point sum to a whole number within 0...255.
-    @inline(__always)
-    private static func toByteRange(_ sum: SIMD4<Int32>) -> SIMD4<Int32> {
-        let whole = (sum &+ SIMD4(repeating: 1 << (ResampleTable.fractionBits - 1))) &>> ResampleTable.fractionBits
-        let positive = whole.replacing(with: 0, where: whole .< 0)
-        return positive.replacing(with: 255, where: positive .> 255)
+        turned.empty(into: output, rowBytes, count)
     }
 }
 
-/// The working memory of one resize.
-private final class Scratch {
-    /// Two rows of three planes, (2, 3, planeLength); the end of each plane is read under weights of 0.
-    private let planes: UnsafeMutablePointer<Int16>
-    private let planeLength: Int
-    /// The last pairs of rows after the horizontal pass, (pairs, pairVectors) of four lanes times two rows.
-    private let pairs: UnsafeMutablePointer<SIMD8<Int16>>
-    private let pairVectors: Int
-    /// The weights of one output row, (pairs, 2): high parts, low parts.
-    let weights: UnsafeMutablePointer<SIMD8<Int16>>
-    /// One output row, padded to whole blocks.
-    let row: UnsafeMutablePointer<UInt8>
+// MARK: - Arithmetic
 
-    init(planeLength: Int, pairVectors: Int, pairs count: Int, lanes: Int) {
-        self.planeLength = planeLength
-        self.pairVectors = pairVectors
-        planes = .allocate(capacity: 6 * planeLength)
-        planes.initialize(repeating: 0, count: 6 * planeLength)
-        pairs = .allocate(capacity: count * pairVectors)
-        pairs.initialize(repeating: SIMD8(), count: count * pairVectors)
-        weights = .allocate(capacity: 2 * count)
-        weights.initialize(repeating: SIMD8(), count: 2 * count)
-        row = .allocate(capacity: lanes)
-        row.initialize(repeating: 0, count: lanes)
-    }
-
-    deinit {
-        planes.deallocate()
-        pairs.deallocate()
-        weights.deallocate()
-        row.deallocate()
-    }
+/// A weight of `ResampleTable`, cut in two so that 16-bit multiplications do: `weight = high * 65536 + low`.
+private struct SplitWeight {
+    let high: SIMD8<UInt16>
+    let low: SIMD8<UInt16>
 
     @inline(__always)
-    func pair(_ slot: Int) -> UnsafeMutableRawPointer { UnsafeMutableRawPointer(pairs + slot * pairVectors) }
+    init(_ weight: Int32) {
+        high = SIMD8(repeating: UInt16(truncatingIfNeeded: weight >> 16))
+        low = SIMD8(repeating: UInt16(truncatingIfNeeded: weight))
+    }
+}
+
+/// Eight running sums of weight times sample.
+///
+/// Pillow's 32-bit sums wrap modulo 2^32, so of `Σ high * sample`, which counts 2^16 times, the lower 16 bits are enough; and any order of
+/// addition gives the same bits. SSE2 and NEON have all of these operations; 32-bit multiplication SSE2 has not.
+private struct Sums {
+    private var low = SIMD8<UInt32>()
+    private var high = SIMD8<UInt16>()
 
     @inline(__always)
-    func plane(_ number: Int) -> UnsafeRawPointer { UnsafeRawPointer(planes + number * planeLength) }
+    mutating func add(_ samples: SIMD8<UInt16>, _ weight: SplitWeight) {
+        low &+= SIMD8<UInt32>(truncatingIfNeeded: samples) &* SIMD8<UInt32>(truncatingIfNeeded: weight.low)
+        high &+= samples &* weight.high
+    }
 
-    var planeBytes: Int { 2 * planeLength }
+    /// The sums, rounded to whole numbers and clamped to 0...255.
+    @inline(__always)
+    var rounded: SIMD8<UInt8> {
+        let sum = low &+ (SIMD8<UInt32>(truncatingIfNeeded: high) &<< 16) &+ SIMD8(repeating: 1 << (ResampleTable.fractionBits - 1))
+        let whole = SIMD8<Int32>(truncatingIfNeeded: sum) &>> SIMD8(repeating: ResampleTable.fractionBits)
+        // By sign bits: SIMD masks and `clamped` are loops over the elements.
+        let isAbove = (SIMD8(repeating: 255) &- whole) &>> 31
+        let isBelow = whole &>> 31
+        return SIMD8<UInt8>(truncatingIfNeeded: (whole | isAbove) & ~isBelow)
+    }
+}
 
-    /// Takes `count` RGB pixels apart into the three planes from number `plane` on.
-    func widen(_ pixels: UnsafePointer<UInt8>, to plane: Int, count: Int) {
-        let red = planes + plane * planeLength
-        let green = red + planeLength
-        let blue = green + planeLength
-        for x in 0..<count {
-            red[x] = Int16(pixels[3 &* x])
-            green[x] = Int16(pixels[3 &* x &+ 1])
-            blue[x] = Int16(pixels[3 &* x &+ 2])
+// MARK: - Memory
+
+/// Rows of samples at a fixed distance; row `wrap` is row 0 again.
+private struct Rows {
+    var base: UnsafePointer<UInt8>
+    var bytes: Int
+    var wrap = Int.max
+
+    @inline(__always)
+    func wrapped(_ row: Int) -> Int { row % wrap }
+
+    @inline(__always)
+    func after(_ row: Int) -> Int { row &+ 1 == wrap ? 0 : row &+ 1 }
+}
+
+/// A strip of eight rows on its side, before and after the horizontal pass: one vector holds one lane of all eight.
+private struct Turned {
+    let input: Scratch<SIMD8<UInt16>>
+    let output: Scratch<SIMD8<UInt8>>
+
+    init(inputLanes: Int, outputLanes: Int) {
+        input = Scratch(inputLanes, filledWith: SIMD8())
+        output = Scratch(outputLanes, filledWith: SIMD8())
+    }
+
+    /// Takes in `count` rows; where that is less than eight, the last stands in for the rest.
+    func fill(_ rows: Rows, _ count: Int) {
+        func row(_ index: Int) -> UnsafePointer<UInt8> { rows.base + min(index, count - 1) * rows.bytes }
+        let (r0, r1, r2, r3, r4, r5, r6, r7) = (row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7))
+        let to = input.base
+        for lane in 0..<input.count {
+            to[lane] = SIMD8(
+                UInt16(r0[lane]), UInt16(r1[lane]), UInt16(r2[lane]), UInt16(r3[lane]),
+                UInt16(r4[lane]), UInt16(r5[lane]), UInt16(r6[lane]), UInt16(r7[lane]))
         }
     }
+
+    /// Writes the first `count` rows out.
+    func empty(into rows: UnsafeMutablePointer<UInt8>, _ rowBytes: Int, _ count: Int) {
+        let from = UnsafeRawPointer(output.base).assumingMemoryBound(to: UInt8.self)
+        for row in 0..<count {
+            let to = rows + row * rowBytes
+            for lane in 0..<output.count { to[lane] = from[8 &* lane &+ row] }
+        }
+    }
+}
+
+/// Working memory of one resize.
+private final class Scratch<Element: BitwiseCopyable> {
+    let base: UnsafeMutablePointer<Element>
+    let count: Int
+
+    init(_ count: Int, filledWith element: Element) {
+        self.count = count
+        base = .allocate(capacity: count)
+        base.initialize(repeating: element, count: count)
+    }
+
+    deinit { base.deallocate() }
 }

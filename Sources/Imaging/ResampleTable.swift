@@ -1,83 +1,76 @@
-/// For each output position along one axis: where its source samples begin, and their weights in fixed point.
+/// For each output position along one axis: where its source samples begin, how many there are, and their weights in fixed point,
+/// by Pillow's arithmetic for 8-bit images.
 ///
-/// Pillow computes 8-bit images with weights of 22 fractional bits in 32-bit sums. The same sums are had from 16-bit multiplications
-/// by cutting each weight in two, `weight = high * 4096 + low` with 0 <= low < 4096: integer sums wrap modulo 2^32, so that
-/// `(Σ high * sample) << 12 + Σ low * sample` is bit for bit Pillow's sum, in any order of addition.
-///
-/// An axis that keeps its size needs no case of its own: its weights come out as exactly 2^22 and 0, which copy.
+/// An axis that keeps its size needs no case of its own: its weights come out as exactly 1 and 0, which copy.
 struct ResampleTable {
-    /// Pillow's PRECISION_BITS.
+    /// Pillow's PRECISION_BITS: of 32 bits, 8 are the sample's and 2 leave room for weights beyond 1 and below 0.
     static let fractionBits: Int32 = 22
-    static let lowBits: Int32 = 12
 
-    /// First source position of each output's weights, (outputs).
+    /// First source position of each output, (outputs). Never falling.
     private(set) var starts: [Int] = []
-    /// Weights of each output, padded with zeros to `stride`, (outputs, stride).
-    private(set) var high: [Int16] = []
-    private(set) var low: [Int16] = []
+    /// Source positions of each output, at most `stride`, (outputs).
+    private(set) var counts: [Int] = []
+    /// (outputs, stride)
+    private(set) var weights: [Int32]
     let stride: Int
-    /// Source positions that have any weight.
+    /// Source positions between the first and the last that have any weight.
     private(set) var used: Range<Int>
 
     /// - Parameters:
     ///   - source: the axis's length in the source.
     ///   - target: its length after resizing.
-    ///   - window: the output positions wanted, within `0..<target`.
-    ///   - block: starts are multiples of `startStep`, and `stride` is one of `block`: what the loops that read the table need.
-    init(_ interpolation: Interpolation, source: Int, target: Int, window: Range<Int>, startStep: Int, block: Int) {
+    ///   - window: the output positions wanted, within `0..<target`; not empty.
+    init(_ interpolation: Interpolation, source: Int, target: Int, window: Range<Int>) {
         let scale = Double(source) / Double(target)
         let filterScale = max(scale, 1)
         let support = interpolation.support * filterScale
-        let taps = interpolation == .nearest ? 1 : Int(support.rounded(.up)) * 2 + 1
-        stride = (taps + startStep - 1 + block - 1) / block * block
+        stride = interpolation == .nearest ? 1 : Int(support.rounded(.up)) * 2 + 1
+        weights = [Int32](repeating: 0, count: window.count * stride)
         used = 0..<0
         starts.reserveCapacity(window.count)
-        high = [Int16](repeating: 0, count: window.count * stride)
-        low = high
+        counts.reserveCapacity(window.count)
 
         if interpolation == .nearest {
-            for (index, position) in Self.nearest(source: source, scale: scale, window: window).enumerated() {
+            for position in Self.nearest(scale: scale, window: window) {
                 // A position past the end, which rounding can bring about, stays black, as in Pillow.
-                append(index, first: min(position, source - 1), weights: position < source ? [1] : [0], startStep)
+                append(first: min(position, source - 1), [position < source ? 1 : 0])
             }
-            return
+        } else {
+            let inverse = 1 / filterScale
+            var taps: [Double] = []
+            taps.reserveCapacity(stride)
+            for output in window {
+                let center = (Double(output) + 0.5) * scale
+                let first = max(0, Int(center - support + 0.5))
+                let end = min(source, Int(center + support + 0.5))
+                taps.removeAll(keepingCapacity: true)
+                var sum = 0.0
+                for position in first..<max(first, end) {
+                    let tap = interpolation.weight((Double(position) - center + 0.5) * inverse)
+                    taps.append(tap)
+                    sum += tap
+                }
+                if sum != 0 {
+                    for index in taps.indices { taps[index] /= sum }
+                }
+                append(first: first, taps)
+            }
         }
-        let inverse = 1 / filterScale
-        var weights: [Double] = []
-        weights.reserveCapacity(taps)
-        for (index, output) in window.enumerated() {
-            let center = (Double(output) + 0.5) * scale
-            let first = max(0, Int(center - support + 0.5))
-            let end = min(source, Int(center + support + 0.5))
-            weights.removeAll(keepingCapacity: true)
-            var sum = 0.0
-            for position in first..<max(first, end) {
-                let weight = interpolation.weight((Double(position) - center + 0.5) * inverse)
-                weights.append(weight)
-                sum += weight
-            }
-            if sum != 0 {
-                for tap in weights.indices { weights[tap] /= sum }
-            }
-            append(index, first: first, weights: weights, startStep)
-        }
+        if let first = starts.first, let last = starts.last, let count = counts.last { used = first..<last + count }
     }
 
-    private mutating func append(_ index: Int, first: Int, weights: [Double], _ startStep: Int) {
-        let start = first - first % startStep
-        starts.append(start)
-        for (tap, weight) in weights.enumerated() {
+    private mutating func append(first: Int, _ taps: [Double]) {
+        let row = starts.count * stride
+        for (index, tap) in taps.enumerated() {
             // Half away from zero.
-            let fixed = Int32(weight * Double(1 << Self.fractionBits) + (weight < 0 ? -0.5 : 0.5))
-            high[index * stride + first - start + tap] = Int16(fixed >> Self.lowBits)
-            low[index * stride + first - start + tap] = Int16(fixed & ((1 << Self.lowBits) - 1))
+            weights[row + index] = Int32(tap * Double(1 << Self.fractionBits) + (tap < 0 ? -0.5 : 0.5))
         }
-        let positions = first..<first + weights.count
-        used = used.isEmpty ? positions : min(used.lowerBound, positions.lowerBound)..<max(used.upperBound, positions.upperBound)
+        starts.append(first)
+        counts.append(taps.count)
     }
 
     /// Pillow walks the axis by adding the scale again and again, so the walk begins at 0 wherever the window does.
-    private static func nearest(source: Int, scale: Double, window: Range<Int>) -> [Int] {
+    private static func nearest(scale: Double, window: Range<Int>) -> [Int] {
         var at = scale * 0.5
         for _ in 0..<window.lowerBound { at += scale }
         return window.map { _ in
