@@ -1,6 +1,8 @@
 // Which kernels this processor can run.
 #include <string.h>
 
+#include "convolution.h"
+
 #define EXCITE_BODY "table.inc.h"
 #include "for_each_isa.h"
 

@@ -1,0 +1,34 @@
+// The product of matrices that every dense convolution ends in: pixels x terms times terms x output channels.
+#pragma once
+#include "internal.h"
+
+typedef struct {
+    // The terms of one element, in the order in which they are added: `planes` blocks of input channels, of each `kernel_rows` rows,
+    // of each `run` floats that lie side by side in memory (kernel columns x channels).
+    int32_t planes, kernel_rows;
+    size_t run;
+    size_t plane_stride, row_stride;  // floats
+
+    // The pixels: a grid whose points are `step` floats apart, its lines `line_stride`; `input` is the first term of the first pixel.
+    const float *input;
+    int32_t lines, width;
+    size_t step, line_stride;
+
+    // Of each block of 16 outputs: weights (planes * kernel_rows * run, 16), output (lines * width, 16), bias (16).
+    const float *weights;
+    float *output;
+    size_t weights_stride, output_stride;  // floats from one block to the next
+
+    // The sums start with the bias or, where it is NULL, with what the output holds.
+    const float *bias;
+    // If `is_last`: the epilogue, y = relu(sum + residual); `sums` (16) of each block is raised by the sum over the pixels.
+    bool is_last, relu;
+    const float *residual;  // laid out as the output; NULL for none
+    float *sums;            // NULL for none
+} excite_product;
+
+/// Blocks of 16 outputs that one call may compute, and how many it should take of the `left` ones.
+EXCITE_INLINE int32_t excite_product_blocks(int32_t tile_blocks, int32_t left) {
+    // 4 = 2 + 2 rather than 3 + 1: a lone block needs a load for every operation.
+    return tile_blocks == 3 && left == 4 ? 2 : excite_min(left, tile_blocks);
+}

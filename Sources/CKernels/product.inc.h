@@ -1,0 +1,134 @@
+// The body of product.c: up to TILE_PIXELS pixels x TILE_BLOCKS blocks of 16 outputs stay in registers while the products of all terms
+// are added to them, one term after the other. `pixels` and `blocks` are constants where the functions are inlined; all sizes of a
+// tile share one body, so that their rounding is the same.
+//
+// The pixels of a tile are given by their addresses, so a tile may run over the end of a row: 49 pixels of a 7 x 7 image make nine
+// tiles of 5 or 6 and not fourteen of 3 or 4, whose few accumulators would not hide the latency of an addition.
+
+void ISA(excite_multiply)(int32_t blocks, const excite_product *);
+
+typedef struct {
+    size_t at[TILE_PIXELS];  // where each pixel's terms start in the input, in floats
+} ISA(pixels);
+
+/// sums[p][b] += one term of pixel p times its weight of block b.
+EXCITE_INLINE void ISA(accumulate_term)(int pixels, int blocks, const float *const *inputs, size_t i, const float *weights,
+                                        size_t weights_stride, vec (*sums)[TILE_BLOCKS][VECTORS]) {
+    vec w[TILE_BLOCKS][VECTORS];
+    UNROLLED for (int b = 0; b < blocks; b++) {
+        UNROLLED for (int v = 0; v < VECTORS; v++) w[b][v] = ((const vec *)(weights + (size_t)b * weights_stride))[v];
+    }
+    UNROLLED for (int p = 0; p < pixels; p++) {
+        const float x = inputs[p][i];
+        UNROLLED for (int b = 0; b < blocks; b++) {
+            UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] += x * w[b][v];
+        }
+    }
+}
+
+/// sums[p][b] += all terms of pixel p times their weights of block b, `unrolled` of them in a turn of the loop: a divisor of the run.
+EXCITE_INLINE void ISA(accumulate)(int pixels, int blocks, size_t unrolled, const ISA(pixels) *tile, const excite_product *product,
+                                   vec (*sums)[TILE_BLOCKS][VECTORS]) {
+    const size_t weights_stride = product->weights_stride, run = product->run;
+    const float *weights = product->weights, *inputs[TILE_PIXELS];
+    UNROLLED for (int p = 0; p < pixels; p++) inputs[p] = product->input + tile->at[p];
+    for (int32_t plane = 0; plane < product->planes; plane++) {
+        for (int32_t row = 0; row < product->kernel_rows; row++) {
+            size_t i = (size_t)plane * product->plane_stride + (size_t)row * product->row_stride;
+            // Hides from the optimiser where `i` comes from. It would replace the one index by a pointer for each pixel, for which
+            // there are too few registers: that took a 1 x 1 convolution from 92 % of the multiply-add limit to 80 % (Zen 3).
+            __asm__("" : "+r"(i));
+            for (const size_t end = i + run; i < end; i += unrolled) {
+                UNROLLED for (size_t u = 0; u < unrolled; u++) {
+                    ISA(accumulate_term)(pixels, blocks, inputs, i + u, weights + u * excite_block, weights_stride, sums);
+                }
+                weights += unrolled * excite_block;
+            }
+        }
+    }
+}
+
+/// The tile of the pixels from `first` on, from its first sum to its only store.
+EXCITE_INLINE void ISA(multiply_tile)(int pixels, int blocks, size_t unrolled, const ISA(pixels) *tile, const excite_product *product,
+                                      size_t first) {
+    vec sums[TILE_PIXELS][TILE_BLOCKS][VECTORS];
+    UNROLLED for (int b = 0; b < blocks; b++) {
+        const float *output = product->output + (size_t)b * product->output_stride + first * excite_block;
+        UNROLLED for (int p = 0; p < pixels; p++) {
+            const float *from = product->bias ? product->bias + b * excite_block : output + p * excite_block;
+            UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] = ((const vec *)from)[v];
+        }
+    }
+    ISA(accumulate)(pixels, blocks, unrolled, tile, product, sums);
+    UNROLLED for (int b = 0; b < blocks; b++) {
+        const size_t at = (size_t)b * product->output_stride + first * excite_block;
+        if (product->is_last && product->residual) {
+            UNROLLED for (int p = 0; p < pixels; p++) {
+                UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] += ((const vec *)(product->residual + at))[p * VECTORS + v];
+            }
+        }
+        if (product->is_last && product->relu) {
+            UNROLLED for (int p = 0; p < pixels; p++) {
+                UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] = sums[p][b][v] < 0 ? (vec)0 : sums[p][b][v];
+            }
+        }
+        UNROLLED for (int p = 0; p < pixels; p++) {
+            UNROLLED for (int v = 0; v < VECTORS; v++) ((vec *)(product->output + at))[p * VECTORS + v] = sums[p][b][v];
+        }
+        if (product->is_last && product->sums) {
+            // Pixel after pixel, so that these sums do not depend on the tile either.
+            UNROLLED for (int v = 0; v < VECTORS; v++) {
+                vec *total = (vec *)(product->sums + b * excite_block) + v;
+                vec sum = *total;
+                UNROLLED for (int p = 0; p < pixels; p++) sum += sums[p][b][v];
+                *total = sum;
+            }
+        }
+    }
+}
+
+/// All pixels for `blocks` blocks of outputs.
+EXCITE_INLINE void ISA(multiply_blocks)(int blocks, size_t unrolled, const excite_product *product) {
+    const int32_t count = product->lines * product->width, tiles = excite_divide_up(count, TILE_PIXELS);
+    size_t line = 0, first = 0;
+    int32_t x = 0;
+    for (int32_t i = 0; i < tiles; i++) {
+        // Tiles as equal as can be: a small one at the end would have too few accumulators to hide an addition's latency.
+        const int pixels = count / tiles + (i < count % tiles);
+        ISA(pixels) tile;
+        UNROLLED for (int p = 0; p < TILE_PIXELS; p++) {
+            tile.at[p] = line + (size_t)x * product->step;
+            if (p < pixels && ++x == product->width) {
+                x = 0;
+                line += product->line_stride;
+            }
+        }
+        switch (pixels) {
+        case 1: ISA(multiply_tile)(1, blocks, unrolled, &tile, product, first); break;
+        case 2: ISA(multiply_tile)(2, blocks, unrolled, &tile, product, first); break;
+#if TILE_PIXELS >= 6
+        case 3: ISA(multiply_tile)(3, blocks, unrolled, &tile, product, first); break;
+        case 4: ISA(multiply_tile)(4, blocks, unrolled, &tile, product, first); break;
+        case 5: ISA(multiply_tile)(5, blocks, unrolled, &tile, product, first); break;
+        case 6: ISA(multiply_tile)(6, blocks, unrolled, &tile, product, first); break;
+#endif
+#if TILE_PIXELS >= 8
+        case 7: ISA(multiply_tile)(7, blocks, unrolled, &tile, product, first); break;
+        case 8: ISA(multiply_tile)(8, blocks, unrolled, &tile, product, first); break;
+#endif
+        }
+        first += (size_t)pixels;
+    }
+}
+
+void ISA(excite_multiply)(int32_t blocks, const excite_product *product) {
+    assert(blocks > 0 && blocks <= TILE_BLOCKS && product->lines > 0 && product->width > 0);
+    const bool whole = product->run % 4 == 0;  // everything but the stems, whose pixels have 3 floats
+    switch (blocks) {
+    case 1: whole ? ISA(multiply_blocks)(1, 4, product) : ISA(multiply_blocks)(1, 1, product); break;
+#if TILE_BLOCKS >= 3
+    case 2: whole ? ISA(multiply_blocks)(2, 4, product) : ISA(multiply_blocks)(2, 1, product); break;
+    case 3: whole ? ISA(multiply_blocks)(3, 4, product) : ISA(multiply_blocks)(3, 1, product); break;
+#endif
+    }
+}
