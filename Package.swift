@@ -31,7 +31,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
-        .testTarget(name: "SENetTests", dependencies: ["SENet"]),
+        .testTarget(name: "SENetTests", dependencies: ["SENet"], exclude: ["Fixtures", "make_logits.py"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures", "make_jpegs.py", "make_resample_cases.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),

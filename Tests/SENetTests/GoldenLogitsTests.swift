@@ -3,10 +3,14 @@ import Testing
 
 @testable import SENet
 
-@Suite("Logits of published networks", .serialized, .enabled(if: Shared.isPresent, Shared.comment))
+@Suite("Logits of published networks", .serialized)
 struct GoldenLogitsTests {
-    static let cases = GoldenCase.all(in: Shared.folder.appending(path: "golden/logits"))
+    /// The published networks and some variants, committed with the tests; and those beside the repository.
+    static let cases = GoldenCase.all(in: Fixtures.folder.appending(path: "logits")) + GoldenCase.all(in: Shared.folder.appending(path: "golden/logits"))
     static let instructionSets = Kernels.available
+
+    @Test("are all there", .enabled(if: Shared.isPresent, Shared.comment))
+    func complete() { #expect(Self.cases.count >= 28 + 10) }
 
     @Test("are timm's, by the general path", arguments: cases)
     func general(_ golden: GoldenCase) throws { try check(golden, kernels: Kernels(), onlyGemm: true) }
@@ -18,9 +22,10 @@ struct GoldenLogitsTests {
 
     private func check(_ test: GoldenCase, kernels: Kernels, onlyGemm: Bool) throws {
         let golden = try test.golden
-        let (images, height, width) = (golden.input_shape[0], golden.input_shape[2], golden.input_shape[3])
+        let (images, channels) = (golden.input_shape[0], golden.input_shape[1])
+        let (height, width) = (golden.input_shape[2], golden.input_shape[3])
         let plan = try Plan.byFormula(test.configuration, height: height, width: width, kernels: kernels, onlyGemm: onlyGemm)
-        let logits = try plan.logits(formulaImages(images, height: height, width: width))
+        let logits = try plan.logits(formulaImages(images, channels: channels, height: height, width: width))
         let tolerance = golden.tolerance(isWinograd: plan.summaries.contains { $0.algorithm.hasPrefix("winograd") })
         for (image, reference) in golden.logits.enumerated() {
             #expect(reference.count == logits[image].count)
