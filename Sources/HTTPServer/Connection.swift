@@ -24,6 +24,10 @@ final class Connection: Sendable {
         var lingers = false
         var requestID: String?
         var exchange: Exchange?
+        /// Requests begun on this connection.
+        var requests = 0
+        /// `requests` when the client was last seen to have closed its side with nothing left to read.
+        var closedByClientAt: Int?
     }
     private let state: Mutex<State>
 
@@ -38,6 +42,7 @@ final class Connection: Sendable {
         state.withLock {
             $0.exchange = exchange
             $0.requestID = nil
+            $0.requests += 1
             $0.deadline = $0.deadline.map { min($0, deadline) } ?? deadline
         }
     }
@@ -68,10 +73,19 @@ final class Connection: Sendable {
         }
     }
 
-    /// Answers a request that is still arriving and ends the connection, where `now` is past its deadline.
-    func cut(ifOverdueAt now: ContinuousClock.Instant, with refusal: Refusal) {
+    /// Looked at now and then while a request is awaited or arriving. Past its deadline it is answered with `refusal`
+    /// and the connection ended. A client that has gone is let go: libmicrohttpd, whose epoll is edge-triggered, never
+    /// notices a FIN that came together with the last bytes it read, and would keep the connection until its timeout.
+    func inspect(at now: ContinuousClock.Instant, refusal: Refusal) {
         state.withLock {
-            if $0.isOpen, let deadline = $0.deadline, deadline <= now { cut(&$0, refusal) }
+            guard $0.isOpen, let deadline = $0.deadline else { return }
+            if deadline <= now {
+                cut(&$0, refusal)
+            } else if peerHasClosed(socket), !hasUnreadBytes(socket) {
+                // Seen twice with no request in between: whatever the daemon had already read is dealt with.
+                if $0.closedByClientAt == $0.requests { shutdown(socket, Int32(SHUT_RDWR)) }
+                $0.closedByClientAt = $0.requests
+            }
         }
     }
 

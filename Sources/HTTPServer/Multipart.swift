@@ -261,8 +261,9 @@ struct HeaderValue {
     }
 }
 
-private func trimmed(_ text: Substring) -> Substring {
-    let front = text.drop { $0 == " " || $0 == "\t" }
-    let blanks = front.reversed().prefix { $0 == " " || $0 == "\t" }.count
-    return front.dropLast(blanks)
+/// Without spaces and tabs at both ends.
+func trimmed(_ text: Substring) -> Substring {
+    var text = text.drop { $0 == " " || $0 == "\t" }
+    while text.last == " " || text.last == "\t" { text.removeLast() }
+    return text
 }

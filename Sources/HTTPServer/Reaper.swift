@@ -7,8 +7,9 @@ import Synchronization
 #endif
 
 /// A thread for what libmicrohttpd leaves undone: it cuts off requests that are past their absolute deadline (the
-/// daemon's own timeout sees silence only, and a byte a second is no silence), and it reads away what clients still
-/// send after an early answer, so that they get to read that answer instead of a reset.
+/// daemon's own timeout sees silence only, and a byte a second is no silence), lets go of clients whose leaving the
+/// daemon missed, and reads away what clients still send after an early answer, so that they get to read that answer
+/// instead of a reset.
 final class Reaper: Sendable {
     /// How long, and for how many connections at once, leftovers are read away.
     private static let lingerTime: Duration = .seconds(5)
@@ -89,7 +90,7 @@ final class Reaper: Sendable {
             if closed > 0 { state.withLock { $0.lingering -= closed } }
             if now >= nextScan {
                 let refusal = Refusal.requestTimeout(receiveTimeout)
-                for connection in registry.connections { connection.cut(ifOverdueAt: now, with: refusal) }
+                for connection in registry.connections { connection.inspect(at: now, refusal: refusal) }
                 nextScan = now + period
             }
         }

@@ -28,8 +28,8 @@ extension RequestHead {
     /// What is known of a request whose head never became complete, or is not to be trusted.
     init(unparsed target: String, method: String = "", headers: [(name: String, value: String)] = [], client: String) {
         self.init(
-            method: method, path: String(target.prefix { $0 != "?" }), query: [], headers: headers, contentLength: nil,
-            clientAddress: client)
+            method: method, path: String(target.prefix { $0 != "?" }), query: [], headers: withoutBlanks(headers),
+            contentLength: nil, clientAddress: client)
     }
 
     /// Takes the request's target apart and holds the headers against RFC 9112; what two readers could understand
@@ -55,6 +55,7 @@ extension RequestHead {
         }
         if !codings.isEmpty {
             guard version != "HTTP/1.0" else { throw .badRequest("HTTP/1.0 has no Transfer-Encoding; send a Content-Length.") }
+            // Compared with its blanks, as the daemon does, which would not take "chunked " for chunked.
             guard codings.count == 1, equalIgnoringCase(codings[0], "chunked") else { throw .unsupportedTransferEncoding }
         }
         var contentLength: Int?
@@ -65,7 +66,8 @@ extension RequestHead {
             contentLength = value
         }
         self.init(
-            method: method, path: path, query: query, headers: headers, contentLength: contentLength, clientAddress: client)
+            method: method, path: path, query: query, headers: withoutBlanks(headers), contentLength: contentLength,
+            clientAddress: client)
     }
 
     /// The client's own request id, where it can be sent back and logged without harm.
@@ -78,6 +80,11 @@ extension RequestHead {
 
     /// Whether a body follows the head.
     var announcesBody: Bool { (contentLength ?? 0) > 0 || header("Transfer-Encoding") != nil }
+}
+
+/// The daemon leaves the blanks after a value in place.
+private func withoutBlanks(_ headers: [(name: String, value: String)]) -> [(name: String, value: String)] {
+    headers.map { ($0.name, String(trimmed($0.value[...]))) }
 }
 
 private func splitTarget(_ target: String) throws(Refusal) -> (path: String, query: [(name: String, value: String)]) {

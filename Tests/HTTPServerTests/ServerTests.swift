@@ -176,7 +176,7 @@ import Testing
         let curl = Process()
         curl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         curl.arguments = [
-            "curl", "-sS", "-F", "image=@\(file.path);filename=a \"b\".jpg", "-F", "note=hi", "http://127.0.0.1:\(test.port)/c",
+            "curl", "-sS", "-F", "image=@\(file.path);filename=a b.jpg", "-F", "note=hi", "http://127.0.0.1:\(test.port)/c",
         ]
         let output = Pipe()
         curl.standardOutput = output
@@ -184,7 +184,7 @@ import Testing
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         curl.waitUntilExit()
         #expect(
-            text == "POST /c\npart image a \"b\".jpg application/octet-stream 2000000 \(checksum(bytes))"
+            text == "POST /c\npart image a b.jpg image/jpeg 2000000 \(checksum(bytes))"
                 + "\npart note - - 2 \(checksum(Array("hi".utf8)))")
         test.stop()
     }

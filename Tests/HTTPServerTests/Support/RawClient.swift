@@ -40,7 +40,8 @@ final class RawClient {
             }
         }
         guard result == 0 else {
-            Glibc.close(socket)
+            // And not again in deinit, which runs too: the number may be another socket's by then.
+            close()
             throw Failure(description: "connect: \(errorText(errno))")
         }
     }

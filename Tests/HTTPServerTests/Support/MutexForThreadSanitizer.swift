@@ -1,0 +1,5 @@
+@testable import HTTPServer
+
+#if THREAD_SANITIZER
+    typealias Mutex = HTTPServer.Mutex
+#endif
