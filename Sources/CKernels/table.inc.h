@@ -15,6 +15,7 @@ void ISA(excite_mean)(const float *, int32_t, int32_t, float, int32_t, float *);
 void ISA(excite_sum_pixels)(const float *, int32_t, int32_t, float *);
 void ISA(excite_linear)(const float *, int32_t, const float *, const float *, excite_activation, int32_t, int32_t, float *);
 void ISA(excite_scale)(const float *, const float *, const float *, excite_activation, int32_t, int32_t, float *);
+float ISA(excite_multiply_adds)(int64_t, int64_t *);
 
 static const excite_kernels ISA(kernels) = {
     .name = ISA_NAME,
@@ -27,4 +28,5 @@ static const excite_kernels ISA(kernels) = {
     .sum_pixels = ISA(excite_sum_pixels),
     .linear = ISA(excite_linear),
     .scale = ISA(excite_scale),
+    .multiply_adds = ISA(excite_multiply_adds),
 };

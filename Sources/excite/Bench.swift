@@ -20,6 +20,16 @@ struct Bench: ParsableCommand {
     @Option(help: "The input's edge in pixels, or height x width such as 288x224. (default: what the model was evaluated at)")
     var size: InputSize?
 
+    @Flag(help: "Show where the time goes instead: a table of the plan's steps.")
+    var profile = false
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Two models or settings in turns, and the ratio of their times: --compare seresnet50 resnet50, or --compare threads=1 threads=2.",
+            discussion: "Each is a model and batch=N, threads=N, isa=NAME, separated by commas.", valueName: "A B"))
+    var compare: [String] = []
+
     @Option(help: "text or json.")
     var format: OutputFormat = environment("format", default: .text)
 
@@ -46,49 +56,45 @@ struct Bench: ParsableCommand {
     func validate() throws {
         guard (1...1024).contains(batch) else { throw ValidationError("--batch must be from 1 to 1,024, not \(batch).") }
         guard seconds > 0, seconds <= 86_400 else { throw ValidationError("--seconds must be above 0 and at most 86,400.") }
+        guard compare.isEmpty || compare.count == 2 else { throw ValidationError("--compare takes two, not \(compare.count).") }
+        guard compare.isEmpty || !profile else { throw ValidationError("--compare and --profile do not go together.") }
     }
 
     func run() throws {
-        let clock = ContinuousClock()
-        let loading = clock.now
-        let source = try modelOptions.source(namedArchitecture: true)
-        let plan = try source.plan(height: size?.height, width: size?.width, threads: threadOptions.threads)
-        let session = try Session(plan: plan, threads: threadOptions.threads, largestBatch: batch)
-        let loadSeconds = (clock.now - loading).seconds
-        session.fill(images: batch) { index, input in
-            for place in input.indices { input[place] = Float((place &* 31 &+ index) % 255) / 64 - 2 }
+        let loading = ContinuousClock.now
+        let subject = BenchSubject(
+            source: try modelOptions.source(namedArchitecture: true), batch: batch, threads: threadOptions.threads)
+        guard compare.isEmpty else {
+            let (a, b) = (try BenchSubject(compare[0], defaults: subject), try BenchSubject(compare[1], defaults: subject))
+            let comparison = try BenchComparison(a, b, size: size, seconds: seconds)
+            return print(format == .json ? try JSON.text(comparison) : comparison.text)
         }
-        for _ in 0..<3 { session.run(images: batch) }
-
-        var latencies: [Double] = []
-        latencies.reserveCapacity(1 << 16)
-        let started = clock.now
-        repeat {
-            let begin = clock.now
-            session.run(images: batch)
-            latencies.append((clock.now - begin).seconds * 1000)
-        } while (clock.now - started).seconds < seconds
-        let elapsed = (clock.now - started).seconds
-        latencies.sort()
-        func percentile(_ share: Double) -> Double {
-            latencies[min(latencies.count - 1, Int((Double(latencies.count) * share).rounded(.up)) - 1)].rounded(decimals: 3)
+        let session = try subject.session(size: size)
+        let loadSeconds = (ContinuousClock.now - loading).seconds
+        guard !profile else {
+            let profile = try BenchProfile(subject, session: session, seconds: seconds)
+            return print(format == .json ? try JSON.text(profile) : profile.text)
         }
+        let started = ContinuousClock.now
+        let latencies = session.latencies(batch: batch, seconds: seconds)
+        let elapsed = (ContinuousClock.now - started).seconds
+        func percentile(_ share: Double) -> Double { latencies.percentile(share).rounded(decimals: 3) }
         let report = Report(
-            model: source.configuration.fullName, batch: batch, threads: threadOptions.threads, instructionSet: plan.instructionSet,
+            model: subject.source.configuration.fullName, batch: batch, threads: threadOptions.threads,
+            instructionSet: session.plan.instructionSet,
             imagesPerSecond: (Double(latencies.count * batch) / elapsed).rounded(decimals: 2),
-            latencyMs: .init(minimum: percentile(0.5 / Double(latencies.count)), p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99)),
+            latencyMs: .init(minimum: percentile(0), p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99)),
             runs: latencies.count, loadSeconds: loadSeconds.rounded(decimals: 3), residentBytes: ProcessStatus.residentBytes)
-        switch format {
-        case .json: print(try JSON.text(report))
-        case .text:
-            print(
-                """
-                \(report.model), batch \(batch), \(report.threads) threads, \(report.instructionSet)
-                \(report.imagesPerSecond.formatted(decimals: 1)) images/s over \(report.runs) runs
-                latency of a run in ms: minimum \(report.latencyMs.minimum), p50 \(report.latencyMs.p50), p90 \(report.latencyMs.p90), \
-                p99 \(report.latencyMs.p99)
-                loaded in \(report.loadSeconds) s, resident memory \(report.residentBytes.mebibytes)
-                """)
-        }
+        print(format == .json ? try JSON.text(report) : text(report))
+    }
+
+    private func text(_ report: Report) -> String {
+        """
+        \(report.model), batch \(batch), \(report.threads) threads, \(report.instructionSet)
+        \(report.imagesPerSecond.formatted(decimals: 1)) images/s over \(report.runs) runs
+        latency of a run in ms: minimum \(report.latencyMs.minimum), p50 \(report.latencyMs.p50), p90 \(report.latencyMs.p90), \
+        p99 \(report.latencyMs.p99)
+        loaded and warmed up in \(report.loadSeconds) s, resident memory \(report.residentBytes.mebibytes)
+        """
     }
 }

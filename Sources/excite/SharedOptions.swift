@@ -26,11 +26,14 @@ struct ModelOptions: ParsableArguments {
     ///
     /// - Parameter namedArchitecture: whether the name of a published architecture will do, with made-up weights.
     func source(namedArchitecture: Bool = false) throws -> ModelSource {
-        let name: String? = model ?? environment("model")
-        if namedArchitecture, let name, !FileManager.default.fileExists(atPath: name), Architecture.named[name] != nil {
-            return try ModelSource(architecture: name)
-        }
-        return try ModelSource(folder: name ?? EmbeddedModel.folder())
+        guard let name: String = model ?? environment("model") else { return try ModelSource(folder: EmbeddedModel.folder()) }
+        return namedArchitecture ? try Self.source(name) : try ModelSource(folder: name)
+    }
+
+    /// A folder's model, or a published architecture with made-up weights.
+    static func source(_ name: String) throws -> ModelSource {
+        let isArchitecture = Architecture.named[name] != nil && !FileManager.default.fileExists(atPath: name)
+        return isArchitecture ? try ModelSource(architecture: name) : try ModelSource(folder: name)
     }
 }
 

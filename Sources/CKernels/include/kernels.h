@@ -100,6 +100,10 @@ typedef struct {
     /// the first of them; `shortcut` may be NULL. In place is allowed.
     void (*scale)(const float *input, const float *gate, const float *shortcut, excite_activation, int32_t pixels, int32_t blocks,
                   float *output);
+
+    /// Multiply-adds on registers alone, as fast as one core can: `rounds` of them, to be timed. Returns a number without meaning and, in
+    /// `count`, how many it did.
+    float (*multiply_adds)(int64_t rounds, int64_t *count);
 } excite_kernels;
 
 /// Kernels for the named instruction set ("avx512", "avx2", "portable"), or NULL if this CPU (or this build) lacks it.

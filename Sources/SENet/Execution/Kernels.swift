@@ -37,4 +37,17 @@ public struct Kernels: @unchecked Sendable {
         }
         self.table = table
     }
+
+    /// Multiply-adds a second that one core reaches on registers alone, measured now: the best of a few tries of about a millisecond.
+    public func multiplyAddLimit() -> Double {
+        var best = 0.0
+        for _ in 0..<20 {
+            var count: Int64 = 0
+            let started = ContinuousClock.now
+            _ = table.pointee.multiply_adds(200_000, &count)
+            let elapsed = ContinuousClock.now - started
+            best = max(best, Double(count) / (Double(elapsed.components.attoseconds) * 1e-18 + Double(elapsed.components.seconds)))
+        }
+        return best
+    }
 }

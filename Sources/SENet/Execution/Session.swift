@@ -45,11 +45,27 @@ public final class Session {
 
     /// Computes the logits of the first `images` images. Allocates nothing.
     public func run(images: Int) {
+        compute(images) { _ in }
+    }
+
+    /// Runs, and says how long each of the plan's steps took.
+    public func profile(images: Int) -> [Duration] {
+        var times = [ContinuousClock.Instant](repeating: .now, count: plan.steps.count + 1)
+        times.withUnsafeMutableBufferPointer { times in
+            nonisolated(unsafe) let times = times  // written by the first thread alone
+            compute(images) { times[$0 + 1] = .now }
+        }
+        return zip(times.dropFirst(), times).map { $0 - $1 }
+    }
+
+    /// - Parameter finished: called by one thread with the index of each step when all threads are done with it.
+    private func compute(_ images: Int, finished: (Int) -> Void) {
         precondition((1...largestBatch).contains(images))
         team.perform { thread in
-            for step in plan.steps {
+            for (index, step) in plan.steps.enumerated() {
                 execute(step, images: images, thread: thread)
                 team.barrier()
+                if thread == 0 { finished(index) }
             }
         }
     }
