@@ -33,7 +33,8 @@ void excite_direct_pack(const excite_convolution *c, int32_t block, int32_t bloc
         for (int32_t plane = 0; plane < excite_planes(c); plane++) {
             for (int32_t tap = 0; tap < window; tap++) {
                 for (int32_t k = plane * depth; k < (plane + 1) * depth; k++, to += excite_block) {
-                    *to = o < c->outputs && k < channels ? weights[((size_t)o * (size_t)channels + (size_t)k) * (size_t)window + (size_t)tap] : 0;
+                    const size_t from = ((size_t)o * (size_t)channels + (size_t)k) * (size_t)window + (size_t)tap;
+                    *to = o < c->outputs && k < channels ? weights[from] : 0;
                 }
             }
         }

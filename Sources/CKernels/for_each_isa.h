@@ -55,11 +55,11 @@ typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
 
 #endif
 
-// What every processor of the architecture has: SSE2's 16 registers hold 2 pixels x 4 vectors, NEON's 32 hold 6 x 4.
+// What every processor of the architecture has: SSE2's 16 registers hold 2 pixels x 4 vectors, NEON's 32 hold 5 x 4.
 #define ISA_SUFFIX portable
 #define LANES 4
 #if defined(__aarch64__)
-#define TILE_PIXELS 6
+#define TILE_PIXELS 5
 #else
 #define TILE_PIXELS 2
 #endif

@@ -114,7 +114,7 @@ void ISA(excite_grouped)(const excite_convolution *c, const excite_tile *tile,
         const excite_band band = excite_read_band(c, tile->row, tile->rows, block, 1, input, scratch);
         const float *weights = packed + (size_t)block * block_weights(c);
         for (int32_t y = 0; y < tile->rows; y++) {
-            const float *line = band.data + (size_t)(y * c->stride) * band.row_stride;
+            const float *line = band.data + (size_t)y * band.line_stride;
             const size_t at = excite_at(c->output_height, c->output_width, block, tile->row + y, 0);
 #define ROW(depth, stride) \
     ISA(grouped_row)(depth, stride, c, line, band.row_stride, weights, epilogue, block, at, output)

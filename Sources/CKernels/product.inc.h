@@ -9,6 +9,11 @@ void ISA(excite_multiply)(int32_t blocks, const excite_product *);
 
 typedef struct {
     size_t at[TILE_PIXELS];  // where each pixel's terms start in the input, in floats
+    // The weights that follow this product's are fetched meanwhile, an equal part by each tile: from `ahead`, `lines` cache lines a
+    // run. One image reads every weight of the network once, from memory: this took 3 x 3 over 7 x 7 pixels with 512 channels from 83 %
+    // of the multiply-add limit to 94 %, and Winograd's F(2x2) from 106 % to 130 % (Zen 3, caches emptied before).
+    const float *ahead;
+    int32_t lines;
 } ISA(pixels);
 
 /// sums[p][b] += one term of pixel p times its weight of block b.
@@ -30,7 +35,7 @@ EXCITE_INLINE void ISA(accumulate_term)(int pixels, int blocks, const float *con
 EXCITE_INLINE void ISA(accumulate)(int pixels, int blocks, size_t unrolled, const ISA(pixels) *tile, const excite_product *product,
                                    vec (*sums)[TILE_BLOCKS][VECTORS]) {
     const size_t weights_stride = product->weights_stride, run = product->run;
-    const float *weights = product->weights, *inputs[TILE_PIXELS];
+    const float *weights = product->weights, *ahead = tile->ahead, *inputs[TILE_PIXELS];
     UNROLLED for (int p = 0; p < pixels; p++) inputs[p] = product->input + tile->at[p];
     for (int32_t plane = 0; plane < product->planes; plane++) {
         for (int32_t row = 0; row < product->kernel_rows; row++) {
@@ -38,6 +43,9 @@ EXCITE_INLINE void ISA(accumulate)(int pixels, int blocks, size_t unrolled, cons
             // Hides from the optimiser where `i` comes from. It would replace the one index by a pointer for each pixel, for which
             // there are too few registers: that took a 1 x 1 convolution from 92 % of the multiply-add limit to 80 % (Zen 3).
             __asm__("" : "+r"(i));
+            for (int32_t line = 0; line < tile->lines; line++, ahead += excite_block) {
+                UNROLLED for (int b = 0; b < blocks; b++) __builtin_prefetch(ahead + (size_t)b * weights_stride, 0, 2);
+            }
             for (const size_t end = i + run; i < end; i += unrolled) {
                 UNROLLED for (size_t u = 0; u < unrolled; u++) {
                     ISA(accumulate_term)(pixels, blocks, inputs, i + u, weights + u * excite_block, weights_stride, sums);
@@ -90,12 +98,17 @@ EXCITE_INLINE void ISA(multiply_tile)(int pixels, int blocks, size_t unrolled, c
 /// All pixels for `blocks` blocks of outputs.
 EXCITE_INLINE void ISA(multiply_blocks)(int blocks, size_t unrolled, const excite_product *product) {
     const int32_t count = product->lines * product->width, tiles = excite_divide_up(count, TILE_PIXELS);
+    const int32_t runs = product->planes * product->kernel_rows, terms = runs * (int32_t)product->run;
+    const int32_t ahead_lines = excite_divide_up(terms, tiles * runs);  // of the next `terms` lines, a run
+    int32_t ahead = 0;
     size_t line = 0, first = 0;
     int32_t x = 0;
     for (int32_t i = 0; i < tiles; i++) {
         // Tiles as equal as can be: a small one at the end would have too few accumulators to hide an addition's latency.
         const int pixels = count / tiles + (i < count % tiles);
-        ISA(pixels) tile;
+        ISA(pixels) tile = {.ahead = product->weights + (size_t)(terms + ahead) * excite_block,
+                            .lines = ahead < terms ? ahead_lines : 0};
+        ahead += runs * ahead_lines;
         UNROLLED for (int p = 0; p < TILE_PIXELS; p++) {
             tile.at[p] = line + (size_t)x * product->step;
             if (p < pixels && ++x == product->width) {
@@ -106,10 +119,12 @@ EXCITE_INLINE void ISA(multiply_blocks)(int blocks, size_t unrolled, const excit
         switch (pixels) {
         case 1: ISA(multiply_tile)(1, blocks, unrolled, &tile, product, first); break;
         case 2: ISA(multiply_tile)(2, blocks, unrolled, &tile, product, first); break;
-#if TILE_PIXELS >= 6
+#if TILE_PIXELS >= 5
         case 3: ISA(multiply_tile)(3, blocks, unrolled, &tile, product, first); break;
         case 4: ISA(multiply_tile)(4, blocks, unrolled, &tile, product, first); break;
         case 5: ISA(multiply_tile)(5, blocks, unrolled, &tile, product, first); break;
+#endif
+#if TILE_PIXELS >= 6
         case 6: ISA(multiply_tile)(6, blocks, unrolled, &tile, product, first); break;
 #endif
 #if TILE_PIXELS >= 8
