@@ -1,10 +1,5 @@
 import CMicroHTTPD
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
+import Glibc
 
 // Every function that C calls, and every reference that C holds. They are global functions on purpose: a closure
 // literal can inherit an isolation that traps when C calls it from its own thread.

@@ -1,13 +1,8 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
+import Glibc
 
 /// A multipart/form-data body read while it grows (RFC 7578, RFC 2046 section 5.1): where each part lies in the one
 /// buffer, found as soon as its end is there, so that a broken or overfull form is refused before all of it arrived.
-/// Ours rather than libmicrohttpd's post processor: that one copies the body twice more and takes a form that was
-/// cut off for a whole one.
+/// Ours rather than libmicrohttpd's post processor: that one hands a part out in pieces, to be copied together again.
 struct MultipartParser {
     /// One part: what its headers say, and where its content lies.
     struct Field {

@@ -1,9 +1,5 @@
 #if THREAD_SANITIZER
-    #if canImport(Glibc)
-        import Glibc
-    #else
-        import Musl
-    #endif
+    import Glibc
 
     /// Stands in for Synchronization's Mutex in builds for the thread sanitizer only (`-Xswiftc -DTHREAD_SANITIZER`).
     /// The real one locks by a futex inside the uninstrumented standard library, which the sanitizer cannot see: it

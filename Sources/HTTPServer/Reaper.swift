@@ -1,10 +1,5 @@
+import Glibc
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
 
 /// A thread for what libmicrohttpd leaves undone: it cuts off requests that are past their absolute deadline (the
 /// daemon's own timeout sees silence only, and a byte a second is no silence), lets go of clients whose leaving the

@@ -1,11 +1,6 @@
 import CMicroHTTPD
+import Glibc
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
 
 /// An HTTP/1.1 server: takes requests with their whole body, hands them on without waiting for the answer, and sends
 /// the answer when it comes. Knows nothing of what is served.

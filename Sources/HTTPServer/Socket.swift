@@ -1,10 +1,5 @@
 import CMicroHTTPD
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
+import Glibc
 
 /// Whether the peer of this socket has closed, half-closed or reset the connection.
 func peerHasClosed(_ socket: Int32) -> Bool {

@@ -173,16 +173,12 @@ import Testing
         let bytes = noise(2_000_000)  // Enough for curl to ask for 100 Continue first.
         try Data(bytes).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        let curl = Process()
-        curl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        curl.arguments = [
-            "curl", "-sS", "-F", "image=@\(file.path);filename=a b.jpg", "-F", "note=hi", "http://127.0.0.1:\(test.port)/c",
-        ]
-        let output = Pipe()
-        curl.standardOutput = output
-        try curl.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        curl.waitUntilExit()
+        let command = "curl -sS -F 'image=@\(file.path);filename=a b.jpg' -F note=hi http://127.0.0.1:\(test.port)/c"
+        let pipe = try #require(popen(command, "r"))
+        var output: [UInt8] = []
+        while case let byte = fgetc(pipe), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
+        #expect(pclose(pipe) == 0)
+        let text = String(decoding: output, as: UTF8.self)
         #expect(
             text == "POST /c\npart image a b.jpg image/jpeg 2000000 \(checksum(bytes))"
                 + "\npart note - - 2 \(checksum(Array("hi".utf8)))")
