@@ -18,9 +18,9 @@ struct AlgorithmChoice {
         case .gemm:
             // About 128 pixels keep the matrices in the cache; at least four items let a few threads share one image.
             rows = min(max(1, 128 / Int(shape.output_width)), rows.dividedRoundingUp(by: 4))
-        case .direct, .grouped: split(shape, unit: 1)
-        case .winograd2: split(shape, unit: 2)
-        case .winograd4: split(shape, unit: 4)
+        case .direct, .grouped: splitDirect(shape)
+        case .winograd2: splitWinograd(shape, tile: 2)
+        case .winograd4: splitWinograd(shape, tile: 4)
         }
     }
 
@@ -41,24 +41,33 @@ struct AlgorithmChoice {
         }
     }
 
-    /// Bands of rows whose input stays in the second-level cache, a multiple of `unit` rows each; and so many groups of blocks that a few
-    /// threads can share one image.
-    private mutating func split(_ shape: excite_convolution, unit: Int) {
-        let height = Int(shape.output_height)
-        let rowCount = Int(shape.channels) * Int(shape.stride) * Int(shape.width)
-        let fitting = max(unit, Self.cacheFloats / rowCount / unit * unit)
-        let units = height.dividedRoundingUp(by: unit)
-        // Equal bands, as far as the units allow.
-        let bands = units.dividedRoundingUp(by: max(1, fitting / unit))
-        rows = min(height, units.dividedRoundingUp(by: bands) * unit)
-        let groups = Self.items.dividedRoundingUp(by: height.dividedRoundingUp(by: rows))
-        blocks = max(min(blocks, Self.fewestBlocks), blocks.dividedRoundingUp(by: groups))
+    /// About eight items an image, so that a few threads can share it evenly.
+    private static let items = 8
+
+    /// Where the weights are larger than the input, all rows and some blocks, so that each weight is read once; else all blocks and some
+    /// rows, whose input stays in the second-level cache.
+    private mutating func splitDirect(_ shape: excite_convolution) {
+        let depth = Int(shape.channels / shape.groups)
+        let weights = Int(shape.outputs) * depth * Int(shape.kernel_height * shape.kernel_width)
+        if weights > Int(shape.channels * shape.height * shape.width) {
+            // With fewer than four blocks an item, copying the input's border shows.
+            blocks = max(min(blocks, 4), blocks.dividedRoundingUp(by: 2 * Self.items))
+            return
+        }
+        // A 1 x 1 reads only the pixels it needs.
+        let rowFloats = shape.kernel_height == 1 ? Int(shape.channels * shape.output_width) : Int(shape.channels * shape.width * shape.stride)
+        let fitting = (64 << 10) / rowFloats
+        // A band of fewer than 28 pixels would spend its time on reading weights.
+        let least = 28.dividedRoundingUp(by: Int(shape.output_width))
+        let most = min(rows, max(least, min(fitting, rows.dividedRoundingUp(by: Self.items))))
+        rows = stride(from: most, to: most / 2, by: -1).first { rows % $0 == 0 } ?? most
     }
 
-    /// A band's input: 192 KiB, less than half of the second-level caches of today's CPUs.
-    private static let cacheFloats = 48 << 10
-    /// At least this many items an image, where the channels allow.
-    private static let items = 8
-    /// Fewer blocks an item would repeat the work on the input too often.
-    private static let fewestBlocks = 4
+    /// Bands of at least 14 tiles, which share each read of the weights; few groups of blocks, because each transforms the input anew.
+    private mutating func splitWinograd(_ shape: excite_convolution, tile: Int) {
+        let (down, across) = (rows.dividedRoundingUp(by: tile), Int(shape.output_width).dividedRoundingUp(by: tile))
+        let bands = max(1, min(down, down * across / 14))
+        rows = min(rows, down.dividedRoundingUp(by: bands) * tile)
+        if bands < Self.items { blocks = blocks.dividedRoundingUp(by: 2) }
+    }
 }
