@@ -13,7 +13,7 @@ void ISA(excite_direct)(const excite_convolution *c, const excite_tile *tile,
     assert(excite_is_convolution(c) && excite_is_tile(tile, c->output_height, excite_blocks(c->outputs)));
     assert(c->groups == 1 || (c->channels / c->groups % excite_block == 0 && c->outputs / c->groups % excite_block == 0));
     assert(!c->planar_input || (c->channels <= 4 && c->groups == 1));
-    assert(epilogue->bias && epilogue->activation != excite_activation_sigmoid);
+    assert(excite_is_epilogue(epilogue));
     assert(excite_is_aligned(packed) && excite_is_aligned(output) && (scratch || !excite_is_copied(c)));
 
     const int32_t planes = excite_planes(c), group_blocks = excite_blocks(c->outputs / c->groups);

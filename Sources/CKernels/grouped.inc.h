@@ -105,7 +105,7 @@ void ISA(excite_grouped)(const excite_convolution *c, const excite_tile *tile,
                          float *output,     // (O/16, P, Q, 16)
                          float *scratch) {  // excite_grouped_scratch_count
     assert(is_grouped(c) && excite_is_tile(tile, c->output_height, excite_blocks(c->outputs)));
-    assert(epilogue->bias && epilogue->activation != excite_activation_sigmoid);
+    assert(excite_is_epilogue(epilogue));
     assert(excite_is_aligned(packed) && excite_is_aligned(output) && (scratch || !excite_is_copied(c)));
 
     const int32_t depth = c->channels / c->groups;

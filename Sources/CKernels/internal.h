@@ -21,6 +21,12 @@ EXCITE_INLINE size_t excite_at(int32_t height, int32_t width, int32_t block, int
 
 EXCITE_INLINE bool excite_is_aligned(const void *pointer) { return ((uintptr_t)pointer & 63) == 0; }
 
+/// Whether an epilogue keeps its contract.
+EXCITE_INLINE bool excite_is_epilogue(const excite_epilogue *e) {
+    return e->bias && excite_is_aligned(e->bias) && excite_is_aligned(e->residual) && excite_is_aligned(e->sums)
+        && e->activation != excite_activation_sigmoid;
+}
+
 /// Whether a convolution's numbers belong together.
 EXCITE_INLINE bool excite_is_convolution(const excite_convolution *c) {
     return c->channels > 0 && c->outputs > 0 && c->groups > 0 && c->channels % c->groups == 0 && c->outputs % c->groups == 0

@@ -3,8 +3,9 @@
 
 void ISA(excite_pool)(const excite_pooling *, const excite_tile *, const float *, float *);
 
-/// One block of one row: the window's rows [top, bottom) are already clipped to the image, its columns are clipped here.
-EXCITE_INLINE void ISA(pool_row)(const excite_pooling *p, int32_t top, int32_t bottom,
+/// One block of one row: the window's rows [top, bottom) are already clipped to the image, its columns are clipped here. `average` is
+/// a constant where this is inlined.
+EXCITE_INLINE void ISA(pool_row)(bool average, const excite_pooling *p, int32_t top, int32_t bottom,
                                  const float *input,  // (H, W, 16)
                                  float *output) {     // (Q, 16)
     for (int32_t x = 0; x < p->output_width; x++) {
@@ -12,19 +13,19 @@ EXCITE_INLINE void ISA(pool_row)(const excite_pooling *p, int32_t top, int32_t b
         const int32_t right = excite_min(x * p->stride - p->padding + p->kernel, p->width);
         assert(top < bottom && left < right);
         vec result[VECTORS];
-        for (int v = 0; v < VECTORS; v++) result[v] = (vec)(p->average ? 0 : -INFINITY);
+        UNROLLED for (int v = 0; v < VECTORS; v++) result[v] = (vec)(average ? 0 : -INFINITY);
         for (int32_t y = top; y < bottom; y++) {
             const vec *row = (const vec *)(input + excite_at(p->height, p->width, 0, y, 0));
             for (int32_t i = left; i < right; i++) {
-                for (int v = 0; v < VECTORS; v++) {
+                UNROLLED for (int v = 0; v < VECTORS; v++) {
                     const vec value = row[i * VECTORS + v];
-                    if (p->average) result[v] += value;
+                    if (average) result[v] += value;
                     else result[v] = ((value > result[v]) | (value != value)) ? value : result[v];  // a NaN wins, as in PyTorch
                 }
             }
         }
-        const float area = p->average ? (float)((bottom - top) * (right - left)) : 1;
-        for (int v = 0; v < VECTORS; v++) ((vec *)output)[x * VECTORS + v] = result[v] / area;
+        const float area = average ? (float)((bottom - top) * (right - left)) : 1;
+        UNROLLED for (int v = 0; v < VECTORS; v++) ((vec *)output)[x * VECTORS + v] = result[v] / area;
     }
 }
 
@@ -37,8 +38,10 @@ void ISA(excite_pool)(const excite_pooling *p, const excite_tile *tile,
         for (int32_t y = tile->row; y < tile->row + tile->rows; y++) {
             const int32_t top = excite_max(y * p->stride - p->padding, 0);
             const int32_t bottom = excite_min(y * p->stride - p->padding + p->kernel, p->height);
-            ISA(pool_row)(p, top, bottom, input + excite_at(p->height, p->width, block, 0, 0),
-                          output + excite_at(p->output_height, p->output_width, block, y, 0));
+            const float *from = input + excite_at(p->height, p->width, block, 0, 0);
+            float *to = output + excite_at(p->output_height, p->output_width, block, y, 0);
+            if (p->average) ISA(pool_row)(true, p, top, bottom, from, to);
+            else ISA(pool_row)(false, p, top, bottom, from, to);
         }
     }
 }

@@ -135,7 +135,7 @@ EXCITE_INLINE void ISA(winograd)(int m, const excite_convolution *c, const excit
                                  const excite_epilogue *epilogue, float *output, float *scratch) {
     assert(is_winograd(c) && excite_is_tile(tile, c->output_height, excite_blocks(c->outputs)) && tile->row % m == 0);
     assert(tile->rows % m == 0 || tile->row + tile->rows == c->output_height);
-    assert(epilogue->bias && epilogue->activation != excite_activation_sigmoid);
+    assert(excite_is_epilogue(epilogue));
     assert(excite_is_aligned(packed) && excite_is_aligned(output) && excite_is_aligned(scratch));
 
     const int32_t planes = excite_blocks(c->channels), across = excite_divide_up(c->output_width, m);

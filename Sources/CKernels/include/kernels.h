@@ -5,6 +5,7 @@
 //
 // Layouts. An activation is one image, "channels blocked by 16": (C/16, H, W, 16), C rounded up to a multiple of 16, 64-byte aligned;
 // the padding channels are zero, and every kernel writes them as zero. A network's input is "planar": (C, H, W).
+// Whatever comes in whole blocks (activations, biases, sums, gates, packed weights, scratch) starts 64-byte aligned.
 // Counts are in elements, never in bytes. Kernels never allocate, never fail and never look at the clock; they assert their contract.
 //
 // Every output element is accumulated in one fixed order that depends on the shape alone: neither on the tile that it was computed in,
