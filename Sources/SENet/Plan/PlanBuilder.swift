@@ -11,6 +11,8 @@ struct PlanBuilder {
     private(set) var steps: [any Step] = []
     private(set) var scratchCount = 0
     private var choices: [String: AlgorithmChoice] = [:]
+    /// Values that lie where another one was: the other's name.
+    private var reused: [String: String] = [:]
     /// Bands of the sums over a value's channels.
     private var bands: [String: Int] = [:]
     private var weightCount = 0
@@ -34,6 +36,7 @@ struct PlanBuilder {
 
     /// Places every value and makes every step.
     mutating func addSteps(output: String) throws(ModelError) {
+        reused = findReused()
         memory = MemoryPlan(lifetimes(output: output))
         for operation in fused { steps.append(try step(operation)) }
     }
@@ -53,17 +56,30 @@ struct PlanBuilder {
             groups: Int32(convolution.groups), planar_input: operation.input == Network.input)
     }
 
+    /// A scale writes over its input if nobody reads that any more.
+    private func findReused() -> [String: String] {
+        var readers: [String: Int] = [:]
+        for value in fused.flatMap(\.reads) { readers[value, default: 0] += 1 }
+        var reused: [String: String] = [:]
+        for operation in fused {
+            if case .scale = operation.kind, readers[operation.input] == 1, operation.input != Network.input {
+                reused[operation.output] = reused[operation.input] ?? operation.input
+            }
+        }
+        return reused
+    }
+
     private func lifetimes(output: String) -> [MemoryPlan.Value] {
         var values = [Network.input: MemoryPlan.Value(name: Network.input, count: shapes[Network.input]?.count ?? 0, first: 0, last: 0)]
         for (index, operation) in fused.enumerated() {
-            for value in operation.writes {
+            for value in operation.writes where reused[value] == nil {
                 let source = value == operation.output ? nil : operation.output
                 let count = source.map { (bands[$0] ?? 1) * (shapes[$0]?.blocks ?? 0) * Shape.block } ?? count(operation, value)
                 values[value] = MemoryPlan.Value(name: value, count: count, first: index, last: index)
             }
-            for value in operation.reads { values[value]?.last = index }
+            for value in operation.reads { values[reused[value] ?? value]?.last = index }
         }
-        values[output]?.last = fused.count
+        values[reused[output] ?? output]?.last = fused.count
         return Array(values.values)
     }
 
@@ -76,7 +92,7 @@ struct PlanBuilder {
     }
 
     private func offset(_ value: String) throws(ModelError) -> Int {
-        guard let offset = memory.offsets[value] else { throw .network("no operation makes the value '\(value)' in a form that can be read") }
+        guard let offset = memory.offsets[reused[value] ?? value] else { throw .network("no operation makes the value '\(value)' in a form that can be read") }
         return offset
     }
 
@@ -156,6 +172,8 @@ extension PlanBuilder {
             }
         }
         if let error = failure.withLock({ $0 }) { throw error }
+        // What folding took.
+        excite_release_freed_memory()
         return memory
     }
 
