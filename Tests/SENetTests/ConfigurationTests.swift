@@ -55,7 +55,9 @@ struct ConfigurationTests {
         #expect(architecture.stemWidth == 16 && architecture.stemType == .deep && architecture.averageDown)
         #expect(architecture.squeezeExcitation == .ratio(0.25, divisor: 4))
         #expect(configuration.network.parameters.contains { $0.name == "layer2.0.se.fc1.weight" && $0.shape == [12, 48, 1, 1] })
-        #expect(try self.configuration(#"{"architecture": "seresnet18", "model_args": {"block_args": {}}}"#).architecture.squeezeExcitation == nil)
+        #expect(
+            try self.configuration(#"{"architecture": "seresnet18", "model_args": {"block_args": {}}}"#).architecture.squeezeExcitation
+                == nil)
     }
 
     @Test(

@@ -6,7 +6,8 @@ import Testing
 @Suite("Logits of published networks", .serialized)
 struct GoldenLogitsTests {
     /// The published networks and some variants, committed with the tests; and those beside the repository.
-    static let cases = GoldenCase.all(in: Fixtures.folder.appending(path: "logits")) + GoldenCase.all(in: Shared.folder.appending(path: "golden/logits"))
+    static let cases =
+        GoldenCase.all(in: Fixtures.folder.appending(path: "logits")) + GoldenCase.all(in: Shared.folder.appending(path: "golden/logits"))
     static let instructionSets = Kernels.available
 
     @Test("are all there", .enabled(if: Shared.isPresent, Shared.comment))
@@ -22,8 +23,8 @@ struct GoldenLogitsTests {
 
     private func check(_ test: GoldenCase, kernels: Kernels, onlyGemm: Bool) throws {
         let golden = try test.golden
-        let (images, channels) = (golden.input_shape[0], golden.input_shape[1])
-        let (height, width) = (golden.input_shape[2], golden.input_shape[3])
+        let (images, channels) = (golden.inputShape[0], golden.inputShape[1])
+        let (height, width) = (golden.inputShape[2], golden.inputShape[3])
         let plan = try Plan.byFormula(test.configuration, height: height, width: width, kernels: kernels, onlyGemm: onlyGemm)
         let logits = try plan.logits(formulaImages(images, channels: channels, height: height, width: width))
         let tolerance = golden.tolerance(isWinograd: plan.summaries.contains { $0.algorithm.hasPrefix("winograd") })
@@ -41,14 +42,14 @@ struct GoldenLogitsTests {
 struct CountTests {
     struct Row: Decodable, Sendable {
         var name: String
-        var input_size: Int
+        var inputSize: Int
         var parameters: Int
-        var multiply_accumulates: Int
+        var multiplyAccumulates: Int
     }
 
     static let rows: [Row] = {
         let table = Shared.folder.appending(path: "golden/tables/networks.json")
-        let rows = (try? JSONDecoder().decode([Row].self, from: Data(contentsOf: table))) ?? []
+        let rows = (try? JSONDecoder.snakeCase.decode([Row].self, from: Data(contentsOf: table))) ?? []
         return rows.filter { Architecture.named[$0.name] != nil }
     }()
 
@@ -59,8 +60,8 @@ struct CountTests {
     func counts(_ row: Row) throws {
         let network = try Configuration(architecture: row.name).network
         #expect(network.parameterCount == row.parameters)
-        let shapes = try network.shapes(height: row.input_size, width: row.input_size)
+        let shapes = try network.shapes(height: row.inputSize, width: row.inputSize)
         let total = try network.operations.reduce(0) { $0 + $1.multiplyAccumulates(output: try #require(shapes[$1.name])) }
-        #expect(total == row.multiply_accumulates)
+        #expect(total == row.multiplyAccumulates)
     }
 }

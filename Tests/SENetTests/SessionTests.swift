@@ -43,7 +43,8 @@ struct SessionTests {
         #expect(session.logits(of: [images[0]]) == first)
     }
 
-    @Test("agrees with the general path on sizes that no tile divides", arguments: architectures, [(32, 32), (33, 47), (97, 50), (224, 61)])
+    @Test(
+        "agrees with the general path on sizes that no tile divides", arguments: architectures, [(32, 32), (33, 47), (97, 50), (224, 61)])
     func sizes(_ name: String, _ size: (height: Int, width: Int)) throws {
         let configuration = try configuration(name)
         let image = formulaImages(1, height: size.height, width: size.width)

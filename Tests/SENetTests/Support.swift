@@ -17,15 +17,23 @@ enum Fixtures {
 
 /// Logits of timm for one network, weights by formula.
 struct Golden: Decodable {
-    var input_shape: [Int]
-    var float32_error: Double
-    var max_abs: Double
+    var inputShape: [Int]
+    var float32Error: Double
+    var maxAbs: Double
     var top5: [[Int]]
     var logits: [[Double]]
 
     /// Largest error that counts as equal: see ../shared/golden/README.md.
     func tolerance(isWinograd: Bool) -> Double {
-        isWinograd ? max(2e-4 * max_abs, 20 * float32_error) : max(1e-5 * max_abs, 4 * float32_error)
+        isWinograd ? max(2e-4 * maxAbs, 20 * float32Error) : max(1e-5 * maxAbs, 4 * float32Error)
+    }
+}
+
+extension JSONDecoder {
+    static var snakeCase: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return decoder
     }
 }
 
@@ -46,7 +54,7 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
         }
     }
 
-    var golden: Golden { get throws { try JSONDecoder().decode(Golden.self, from: data) } }
+    var golden: Golden { get throws { try JSONDecoder.snakeCase.decode(Golden.self, from: data) } }
 
     /// The `config.json` inside the golden file.
     var configuration: Configuration {

@@ -155,7 +155,8 @@ struct WeightFileTests {
     func halfPrecision() throws {
         for bits in UInt16.min...UInt16.max {
             let value = Float(halfBits: bits)
-            let exponent = Int(bits >> 10 & 31), fraction = Double(bits & 1023)
+            let exponent = Int(bits >> 10 & 31)
+            let fraction = Double(bits & 1023)
             let sign: Double = bits >> 15 == 0 ? 1 : -1
             let expected =
                 exponent == 31

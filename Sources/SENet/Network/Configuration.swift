@@ -146,7 +146,8 @@ extension Configuration {
             var evaluation = Evaluation()
             if let input_size {
                 guard input_size.count == 3, input_size[0] == inputChannels else {
-                    throw .configuration("config.json: pretrained_cfg.input_size must be [\(inputChannels), height, width], not \(input_size)")
+                    throw .configuration(
+                        "config.json: pretrained_cfg.input_size must be [\(inputChannels), height, width], not \(input_size)")
                 }
                 (evaluation.height, evaluation.width) = (input_size[1], input_size[2])
             }
@@ -165,7 +166,8 @@ extension DecodingError {
     var summary: String {
         let context: Context
         switch self {
-        case .typeMismatch(_, let found), .valueNotFound(_, let found), .keyNotFound(_, let found), .dataCorrupted(let found): context = found
+        case .typeMismatch(_, let found), .valueNotFound(_, let found), .keyNotFound(_, let found), .dataCorrupted(let found):
+            context = found
         @unknown default: return "\(self)"
         }
         var path = context.codingPath.map { key in key.intValue.map { "[\($0)]" } ?? key.stringValue }

@@ -65,10 +65,12 @@ struct ModelArguments: Decodable {
             attention = try block.decodeIfPresent(Attention.self, forKey: .attn_kwargs) ?? attention
         }
         if let pool = try values.decodeIfPresent(String.self, forKey: .global_pool), pool != "avg" {
-            throw DecodingError.dataCorruptedError(forKey: .global_pool, in: values, debugDescription: "'\(pool)' is not supported, only 'avg'")
+            throw DecodingError.dataCorruptedError(
+                forKey: .global_pool, in: values, debugDescription: "'\(pool)' is not supported, only 'avg'")
         }
         if let stride = try values.decodeIfPresent(Int.self, forKey: .output_stride), stride != 32 {
-            throw DecodingError.dataCorruptedError(forKey: .output_stride, in: values, debugDescription: "\(stride) is not supported, only 32")
+            throw DecodingError.dataCorruptedError(
+                forKey: .output_stride, in: values, debugDescription: "\(stride) is not supported, only 32")
         }
     }
 

@@ -68,7 +68,9 @@ extension Operation {
             throw .network("operation '\(name)' takes \(expected) value(s), not \(inputs.count)")
         }
         func require(_ condition: Bool, _ what: String) throws(ModelError) {
-            if !condition { throw .network("operation '\(name)' cannot take \(inputs.map(\.description).joined(separator: " and ")): \(what)") }
+            if !condition {
+                throw .network("operation '\(name)' cannot take \(inputs.map(\.description).joined(separator: " and ")): \(what)")
+            }
         }
         switch kind {
         case .convolution(let convolution):
@@ -83,7 +85,8 @@ extension Operation {
             try require(first.channels == norm.channels, "it has \(norm.channels) channels")
             return first
         case .pooling(let pooling):
-            try require(min(first.height, first.width) + 2 * pooling.padding >= pooling.kernel || pooling.ceil, "it is smaller than the window")
+            try require(
+                min(first.height, first.width) + 2 * pooling.padding >= pooling.kernel || pooling.ceil, "it is smaller than the window")
             return Shape(channels: first.channels, height: pooling.outputSize(first.height), width: pooling.outputSize(first.width))
         case .linear(let linear):
             try require(first.count == linear.inputs, "it has \(linear.inputs) inputs")

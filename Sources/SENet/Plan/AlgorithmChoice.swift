@@ -55,7 +55,8 @@ struct AlgorithmChoice {
             return
         }
         // A 1 x 1 reads only the pixels it needs.
-        let rowFloats = shape.kernel_height == 1 ? Int(shape.channels * shape.output_width) : Int(shape.channels * shape.width * shape.stride)
+        let rowFloats =
+            shape.kernel_height == 1 ? Int(shape.channels * shape.output_width) : Int(shape.channels * shape.width * shape.stride)
         let fitting = (64 << 10) / rowFloats
         // A band of fewer than 28 pixels would spend its time on reading weights.
         let least = 28.dividedRoundingUp(by: Int(shape.output_width))

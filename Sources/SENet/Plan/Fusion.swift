@@ -73,7 +73,9 @@ struct Fusion {
             var end = operation.name
             let norm = absorb(after: &end) { if case .batchNorm = $0.kind { true } else { false } }
             let (residual, activation) = absorbTail(after: &end, before: index)
-            append(operation.name, input, end, .convolution(convolution, norm: norm?.name, residual: residual, activation: activation, sums: false))
+            append(
+                operation.name, input, end,
+                .convolution(convolution, norm: norm?.name, residual: residual, activation: activation, sums: false))
         case .pooling(let pooling):
             append(operation.name, input, operation.name, .pooling(pooling))
         case .globalAveragePooling:
@@ -84,7 +86,9 @@ struct Fusion {
             append(operation.name, pooled ?? input, operation.name, .linear(linear, ofMean: pooled != nil, activation: nil))
         case .gate(let gate):
             needSums(of: input)
-            let (squeeze, excite) = (Linear(inputs: gate.channels, outputs: gate.hidden), Linear(inputs: gate.hidden, outputs: gate.channels))
+            let (squeeze, excite) = (
+                Linear(inputs: gate.channels, outputs: gate.hidden), Linear(inputs: gate.hidden, outputs: gate.channels)
+            )
             let (first, second) = ("\(operation.name).fc1", "\(operation.name).fc2")
             append(first, input, first, .linear(squeeze, ofMean: true, activation: .relu))
             append(second, first, operation.name, .linear(excite, ofMean: false, activation: .sigmoid))

@@ -35,7 +35,9 @@ public final class Plan: Sendable {
         try builder.addSteps(output: network.output)
         let weights = try builder.pack(network: network, checkpoint: checkpoint, threads: threads)
         checkpoint.releasePages()
-        self.init(network: network, builder: builder, weights: weights, inputShape: Shape(channels: network.inputChannels, height: height, width: width))
+        self.init(
+            network: network, builder: builder, weights: weights,
+            inputShape: Shape(channels: network.inputChannels, height: height, width: width))
     }
 
     private init(network: Network, builder: PlanBuilder, weights: AlignedMemory, inputShape: Shape) {

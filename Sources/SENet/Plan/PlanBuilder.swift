@@ -92,7 +92,9 @@ struct PlanBuilder {
     }
 
     private func offset(_ value: String) throws(ModelError) -> Int {
-        guard let offset = memory.offsets[reused[value] ?? value] else { throw .network("no operation makes the value '\(value)' in a form that can be read") }
+        guard let offset = memory.offsets[reused[value] ?? value] else {
+            throw .network("no operation makes the value '\(value)' in a form that can be read")
+        }
         return offset
     }
 

@@ -84,9 +84,13 @@ public struct SafeTensors: Sendable {
             tensors[name] = Tensor(elementType: elementType, shape: shape, range: dataStart + offsets[0]..<dataStart + offsets[1])
         }
         var end = dataStart
-        for (name, tensor) in tensors.sorted(by: { ($0.value.range.lowerBound, $0.value.range.upperBound) < ($1.value.range.lowerBound, $1.value.range.upperBound) }) {
+        for (name, tensor) in tensors.sorted(by: {
+            ($0.value.range.lowerBound, $0.value.range.upperBound) < ($1.value.range.lowerBound, $1.value.range.upperBound)
+        }) {
             guard tensor.range.lowerBound >= end else { throw damaged("tensor '\(name)' overlaps another") }
-            guard tensor.range.lowerBound == end else { throw damaged("\(tensor.range.lowerBound - end) bytes before tensor '\(name)' belong to none") }
+            guard tensor.range.lowerBound == end else {
+                throw damaged("\(tensor.range.lowerBound - end) bytes before tensor '\(name)' belong to none")
+            }
             end = tensor.range.upperBound
         }
         guard end == bytes.count else { throw damaged("\(bytes.count - end) bytes after the last tensor belong to none") }
@@ -99,7 +103,9 @@ public struct SafeTensors: Sendable {
         case metadata
 
         private enum Key: String, CodingKey {
-            case dtype, shape, dataOffsets = "data_offsets"
+            case dtype
+            case shape
+            case dataOffsets = "data_offsets"
         }
 
         init(from decoder: any Decoder) throws {
@@ -161,10 +167,12 @@ extension SafeTensors {
         struct Header: Encodable {
             var dtype = ElementType.float32
             var shape: [Int]
-            var data_offsets: [Int]  // swift-format-ignore: AlwaysUseLowerCamelCase
+            var dataOffsets: [Int]
         }
         do {
-            var header = try JSONEncoder().encode([name: Header(shape: shape, data_offsets: [0, bytes])])
+            let encoder = JSONEncoder()
+            encoder.keyEncodingStrategy = .convertToSnakeCase
+            var header = try encoder.encode([name: Header(shape: shape, dataOffsets: [0, bytes])])
             // Padded so that the data is aligned, as the format recommends.
             header.append(contentsOf: repeatElement(UInt8(ascii: " "), count: header.count.roundedUp(toMultipleOf: 8) - header.count))
             var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
