@@ -92,9 +92,12 @@ public final class EnginePool: Sendable {
     public var unanswered: Int { monitor.read(\.unanswered) }
 
     /// Takes an image, or refuses it at once. `answer` is called exactly once, on any thread, here if it is a refusal.
+    ///
+    /// - Precondition: the request's model is one of the pool's.
     public func submit(
         _ request: ClassificationRequest, answer: @escaping @Sendable (Result<Classification, ClassificationError>) -> Void
     ) {
+        precondition(models.contains { $0 === request.model }, "the pool has no session for \(request.model.name)")
         let job = Job(request: request, submitted: .now, answer: answer)
         let refusal: ClassificationError? = monitor.update { state in
             guard !state.isClosed else { return .unavailable }
