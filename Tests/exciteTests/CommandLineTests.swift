@@ -63,4 +63,12 @@ struct CommandLineTests {
         #expect(program.errors.contains("\(name) "), "\(program.errors)")
         #expect(program.errors.contains("'\(value)' is not a valid value"), "\(program.errors)")
     }
+
+    @Test("the service links that Kubernetes sets are no options")
+    func serviceLinks() throws {
+        let links = ["EXCITE_PORT": "tcp://10.0.0.1:80", "EXCITE_SERVICE_HOST": "10.0.0.1", "EXCITE_PORT_80_TCP": "tcp://10.0.0.1:80"]
+        let program = try Program(["probe", "--host", "256.0.0.1"], environment: links)
+        #expect(try program.exitStatus() == 1)
+        #expect(program.errors.contains("256.0.0.1:8080"), "\(program.errors)")
+    }
 }
