@@ -69,11 +69,12 @@ struct ClassifierService: Service {
 
     /// Readiness goes first, then the socket, then the accepted requests, then the engine.
     private func shutDown(_ server: Server, _ state: ServerState) async throws {
-        state.phase = .draining
+        let signals = await UnixSignalsSequence(trapping: .sigint)
         let interrupts = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigint) { _exit(130) }
+            for await _ in signals { _exit(130) }
         }
         defer { interrupts.cancel() }
+        state.phase = .draining
         logger.info("draining", metadata: ["delay_s": .stringConvertible(options.drainDelay)])
         // Graceful shutdown does not cancel tasks: the pause is kept.
         try await Task.sleep(for: .seconds(options.drainDelay))
