@@ -20,6 +20,9 @@ struct ClassifierService: Service {
         let routes = Routes(state: state, metrics: metrics, deadline: options.deadline > 0 ? .milliseconds(options.deadline) : nil)
         let server = try Server(
             configuration: options.serverConfiguration, admit: routes.admit, handle: routes.handle, completed: log.completed)
+        metrics.declare(.gauge, "excite_requests_in_flight", help: "Requests begun and not yet answered in full.") { [weak server] in
+            Double(server?.statistics.unfinishedRequests ?? 0)
+        }
         logger.info("listening", metadata: ["host": .string(options.host), "port": .stringConvertible(Int(server.port))])
         do {
             try await onThread("loader") { try load(state, metrics) }
