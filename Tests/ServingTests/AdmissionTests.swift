@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 import SENet
 import Testing
 
@@ -37,8 +38,18 @@ struct AdmissionTests {
         #expect(try Exposition(metrics.render()).value("excite_queue_depth") == 3)
         gate.open()
         for answer in answers.sorted(3) { #expect(answer.error == nil) }
-        #expect(eventually { pool.unanswered == 0 })
+        #expect(pool.unanswered == 0)
         #expect(pool.classify(try request()).error == nil, "there is room again")
+    }
+
+    @Test("who has an answer finds room for the next image, even in a queue of one")
+    func room() throws {
+        var options = EnginePool.Options(threads: 2)
+        options.queue = 1
+        let pool = try EnginePool(models: [model], options: options)
+        defer { pool.close() }
+        for _ in 0..<200 { #expect(pool.classify(try request()).error == nil) }
+        for _ in 0..<200 { #expect(pool.classify(ClassificationRequest(image: [UInt8](), model: model)).error == .image(.empty)) }
     }
 
     @Test("an image whose deadline passed before it was decoded is not decoded")

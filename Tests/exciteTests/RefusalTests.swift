@@ -103,7 +103,7 @@ struct RefusalTests {
         }
         gate.open()
         #expect(eventually { service.pool.unanswered == 0 })
-        #expect(try service.post(try cat()).status == 200)
+        for _ in 0..<20 { #expect(try service.post(try cat()).status == 200) }
     }
 
     @Test("many clients of a short queue are each answered or told to come back")
