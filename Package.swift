@@ -33,9 +33,11 @@ let package = Package(
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .testTarget(name: "SENetTests", dependencies: ["SENet"], exclude: ["Fixtures", "make_logits.py"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], exclude: ["Fixtures", "make_jpegs.py", "make_resample_cases.py"]),
-        .testTarget(name: "ServingTests", dependencies: ["Serving"]),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
-        .testTarget(name: "exciteTests", dependencies: ["excite"]),
+        .testTarget(
+            name: "exciteTests",
+            dependencies: ["excite", "HTTPServer", "Serving", "SENet", "Imaging", .product(name: "Logging", package: "swift-log")]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -38,6 +38,8 @@ public final class EnginePool: Sendable {
         /// The model after the one that ran last goes first.
         var nextModel = 0
         var unanswered = 0
+        /// Answers that are being given.
+        var answering = 0
         var isClosed = false
         var secondsPerImage: Double?
         var startedSessions = 0
@@ -92,9 +94,12 @@ public final class EnginePool: Sendable {
     public var unanswered: Int { monitor.read(\.unanswered) }
 
     /// Takes an image, or refuses it at once. `answer` is called exactly once, on any thread, here if it is a refusal.
+    ///
+    /// - Precondition: the request's model is one of the pool's.
     public func submit(
         _ request: ClassificationRequest, answer: @escaping @Sendable (Result<Classification, ClassificationError>) -> Void
     ) {
+        precondition(models.contains { $0 === request.model }, "the pool has no session for \(request.model.name)")
         let job = Job(request: request, submitted: .now, answer: answer)
         let refusal: ClassificationError? = monitor.update { state in
             guard !state.isClosed else { return .unavailable }
@@ -114,12 +119,17 @@ public final class EnginePool: Sendable {
     /// Refuses new images, waits until every accepted one is answered, and ends the threads.
     public func close() {
         monitor.update { $0.isClosed = true }
-        monitor.wait { $0.unanswered == 0 ? () : nil }
+        monitor.wait { $0.unanswered == 0 && $0.answering == 0 ? () : nil }
     }
 
+    /// Makes room first: who has an answer may send the next image at once.
     private func finish(_ job: Job, _ result: Result<Classification, ClassificationError>) {
+        monitor.update {
+            $0.unanswered -= 1
+            $0.answering += 1
+        }
         job.answer(result)
-        monitor.update { $0.unanswered -= 1 }
+        monitor.update { $0.answering -= 1 }
     }
 }
 

@@ -88,12 +88,13 @@ public final class Metrics: Sendable {
     private static func labels(_ names: [String], _ values: [String]) -> String {
         guard !names.isEmpty else { return "" }
         let pairs = zip(names, values).map { name, value in
-            let escaped = value.reduce(into: "") { text, character in
-                switch character {
+            // By scalar: "\r\n" is one character.
+            let escaped = value.unicodeScalars.reduce(into: "") { text, scalar in
+                switch scalar {
                 case "\\": text += "\\\\"
                 case "\"": text += "\\\""
                 case "\n": text += "\\n"
-                default: text.append(character)
+                default: text.unicodeScalars.append(scalar)
                 }
             }
             return "\(name)=\"\(escaped)\""

@@ -4,18 +4,20 @@ import Foundation
 public enum ProcessorCount {
     /// The smallest of the online CPUs, the CPU set and the cgroup's quota, which is rounded down, but at least 1.
     public static var available: Int {
-        var count = ProcessInfo.processInfo.activeProcessorCount
-        if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8), let allowed = allowedCPUs(status: status) {
-            count = min(count, allowed)
-        }
-        if let quota = quota() { count = min(count, max(1, Int(quota))) }
-        return count
+        let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        return smallest(online: ProcessInfo.processInfo.activeProcessorCount, allowed: status.flatMap(allowedCPUs), quota: quota())
+    }
+
+    static func smallest(online: Int, allowed: Int?, quota: Double?) -> Int {
+        let count = min(online, allowed ?? online)
+        guard let quota, quota < Double(count) else { return max(1, count) }
+        return max(1, Int(quota))
     }
 
     /// CPUs of the process's set: the line `Cpus_allowed_list:\t0-3,8` of `/proc/self/status`.
     static func allowedCPUs(status: String) -> Int? {
         guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed_list:") }) else { return nil }
-        let ranges = line.split(separator: ":")[1].split(separator: ",")
+        let ranges = line.drop { $0 != ":" }.dropFirst().split(separator: ",")
         let count = ranges.reduce(0) { total, range in
             let bounds = range.split(separator: "-").compactMap { Int($0.filter { !$0.isWhitespace }) }
             return total + (bounds.last ?? 0) - (bounds.first ?? 1) + 1
@@ -23,7 +25,7 @@ public enum ProcessorCount {
         return count > 0 ? count : nil
     }
 
-    /// CPUs that the cgroup's quota amounts to, nil without one.
+    /// CPUs that the quotas of the cgroup and of those around it amount to, nil without any: the smallest counts.
     ///
     /// - Parameter root: where the cgroup file system is mounted. Both versions are read: `cpu.max`, and `cpu.cfs_quota_us` beside
     ///   `cpu.cfs_period_us`. In a container the process's own group is mounted as the root.
@@ -32,11 +34,15 @@ public enum ProcessorCount {
             (try? String(contentsOfFile: path, encoding: .utf8)).map { $0.split(whereSeparator: \.isWhitespace) }
         }
         // Lines are `0::/path` (version 2) or `4:cpu,cpuacct:/path` (version 1).
-        var paths = [""]
+        var paths: Set = [""]
         for line in (try? String(contentsOfFile: groups, encoding: .utf8))?.split(separator: "\n") ?? [] {
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3, fields[1].isEmpty || fields[1].split(separator: ",").contains("cpu") else { continue }
-            paths.append(String(fields[2]))
+            var path = fields[2]
+            while let slash = path.lastIndex(of: "/") {
+                paths.insert(String(path))
+                path = path[..<slash]
+            }
         }
         var smallest: Double?
         for path in paths {

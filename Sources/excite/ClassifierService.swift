@@ -20,6 +20,9 @@ struct ClassifierService: Service {
         let routes = Routes(state: state, metrics: metrics, deadline: options.deadline > 0 ? .milliseconds(options.deadline) : nil)
         let server = try Server(
             configuration: options.serverConfiguration, admit: routes.admit, handle: routes.handle, completed: log.completed)
+        metrics.declare(.gauge, "excite_requests_in_flight", help: "Requests begun and not yet answered in full.") { [weak server] in
+            Double(server?.statistics.unfinishedRequests ?? 0)
+        }
         logger.info("listening", metadata: ["host": .string(options.host), "port": .stringConvertible(Int(server.port))])
         do {
             try await onThread("loader") { try load(state, metrics) }
@@ -69,11 +72,12 @@ struct ClassifierService: Service {
 
     /// Readiness goes first, then the socket, then the accepted requests, then the engine.
     private func shutDown(_ server: Server, _ state: ServerState) async throws {
-        state.phase = .draining
+        let signals = await UnixSignalsSequence(trapping: .sigint)
         let interrupts = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigint) { _exit(130) }
+            for await _ in signals { _exit(130) }
         }
         defer { interrupts.cancel() }
+        state.phase = .draining
         logger.info("draining", metadata: ["delay_s": .stringConvertible(options.drainDelay)])
         // Graceful shutdown does not cancel tasks: the pause is kept.
         try await Task.sleep(for: .seconds(options.drainDelay))

@@ -58,7 +58,7 @@ struct Classify: ParsableCommand {
             print(path)
             let width = classification.predictions.map(\.label.count).max() ?? 0
             for prediction in classification.predictions {
-                let label = prediction.label.padding(toLength: width, withPad: " ", startingAt: 0)
+                let label = prediction.label.rightPadded(to: width)
                 let bar = String(repeating: "█", count: Int((prediction.score * 40).rounded()))
                 print("  \(Double(prediction.score * 100).formatted(decimals: 1).leftPadded(to: 5)) %  \(label)  \(bar)")
             }
@@ -67,5 +67,6 @@ struct Classify: ParsableCommand {
 }
 
 extension String {
+    func rightPadded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
     func leftPadded(to width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 }

@@ -25,7 +25,9 @@ private func environmentName(_ option: String) -> String {
 }
 
 private func environmentText(_ option: String) -> String? {
-    ProcessInfo.processInfo.environment[environmentName(option)].flatMap { $0.isEmpty ? nil : $0 }
+    guard let text = ProcessInfo.processInfo.environment[environmentName(option)], !text.isEmpty else { return nil }
+    // Not ours: beside a Service named `excite`, Kubernetes gives every container EXCITE_PORT=tcp://10.0.0.1:80 (a service link).
+    return text.hasPrefix("tcp://") || text.hasPrefix("udp://") ? nil : text
 }
 
 private func exitForEnvironment(_ option: String, _ what: String) -> Never {

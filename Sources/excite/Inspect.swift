@@ -46,6 +46,10 @@ struct Inspect: ParsableCommand {
         }
     }
 
+    func validate() throws {
+        guard (1...1024).contains(batch) else { throw ValidationError("--batch must be from 1 to 1,024, not \(batch).") }
+    }
+
     func run() throws {
         let source = try modelOptions.source(namedArchitecture: true)
         let evaluation = source.configuration.evaluation

@@ -39,7 +39,7 @@ struct Routes: Sendable {
             return response
         }
         guard head.path == "/classify" else { return nil }
-        guard let pool = state.pool else { return Problem(.unavailable).response }
+        guard let pool = state.servingPool else { return Problem(.unavailable).response }
         switch parameters(head, pool) {
         case .failure(let problem): return problem.response
         case .success: return nil
@@ -115,7 +115,7 @@ extension Routes {
 
     /// Hands every image of the request to the pool; whoever answers the last one answers the request.
     private func classify(_ request: Request, _ responder: Responder) -> Response? {
-        guard let pool = state.pool else { return Problem(.unavailable).response }
+        guard let pool = state.servingPool else { return Problem(.unavailable).response }
         let parameters: Parameters
         switch self.parameters(request.head, pool) {
         case .success(let found): parameters = found

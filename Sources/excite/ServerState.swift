@@ -6,7 +6,7 @@ final class ServerState: Sendable {
     enum Phase: Sendable, Equatable {
         case loading
         case ready
-        /// A model's self-test failed: it answers, but wrongly.
+        /// A model's self-test failed: it would answer wrongly.
         case failed(String)
         case draining
     }
@@ -18,10 +18,21 @@ final class ServerState: Sendable {
         set { values.withLock { $0.phase = newValue } }
     }
 
-    /// What answers; nil while it loads. Still there while draining: until the listening socket closes, requests are served.
+    /// The models and what runs them; nil while they load. Still there while draining: until the socket closes, requests are served.
     var pool: EnginePool? {
         get { values.withLock { $0.pool } }
         set { values.withLock { $0.pool = newValue } }
+    }
+
+    /// What classifies for clients: nil until the self-test has passed, so that nobody gets an answer that was found wrong, and no
+    /// client's image stands in the self-test's way.
+    var servingPool: EnginePool? {
+        values.withLock { values in
+            switch values.phase {
+            case .ready, .draining: values.pool
+            case .loading, .failed: nil
+            }
+        }
     }
 
     /// Ready, unless a signal came first.

@@ -1,0 +1,37 @@
+import Foundation
+import SENet
+import Testing
+
+@testable import Serving
+
+@Suite("PyTorch's answers", .enabled(if: Shared.isPresent, Shared.comment))
+struct ExpectedAnswersTests {
+    struct Expected: Decodable {
+        var index: Int
+        var `class`: String
+        var score: Float
+    }
+
+    @Test("are the embedded model's: labels in order, scores within 1e-4")
+    func expected() throws {
+        let model = try Model(ModelSource(folder: Embedded.folder), threads: 2)
+        let pool = try EnginePool(models: [model], options: .init(threads: 2))
+        defer { pool.close() }
+        let file = Shared.folder.appending(path: "model/expected.json")
+        let expected = try JSONDecoder().decode([String: [Expected]].self, from: Data(contentsOf: file))
+        #expect(expected.count >= 100)
+        let names = expected.keys.sorted()
+        let answers = Answers()
+        for (index, name) in names.enumerated() {
+            let files = ["photos", "free"].map { Shared.folder.appending(path: "images/\($0)/\(name)") }
+            let file = try #require(files.first { FileManager.default.fileExists(atPath: $0.path) }, "\(name) is in neither folder")
+            pool.submit(ClassificationRequest(image: Array(try Data(contentsOf: file)), model: model)) { answers.add(index, $0) }
+        }
+        for (name, answer) in zip(names, answers.sorted(names.count)) {
+            let (found, wanted) = (try answer.get().predictions, try #require(expected[name]))
+            #expect(found.map(\.index) == wanted.map(\.index), "\(name)")
+            #expect(found.map(\.name) == wanted.map(\.class), "\(name)")
+            for (found, wanted) in zip(found, wanted) { #expect(abs(found.score - wanted.score) <= 1e-4, "\(name)") }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import SENet
+import Testing
+
+@testable import Serving
+
+@Suite("Labels")
+struct LabelsTests {
+    private func labels(_ json: String) throws -> Labels { Labels(try Configuration(json: Data(json.utf8))) }
+
+    @Test("are the configuration's own where it has some")
+    func own() throws {
+        let labels = try labels(
+            """
+            {"architecture": "seresnet18", "num_classes": 3, "pretrained_cfg":
+             {"label_names": ["n1", "n2", "n3"], "label_descriptions": {"n1": "espresso", "n3": "cat"}}}
+            """)
+        #expect(labels.names == ["n1", "n2", "n3"])
+        #expect(labels.descriptions == ["espresso", "n2", "cat"], "a name without a description stands for itself")
+    }
+
+    @Test("are the configuration's own for 1,000 classes too")
+    func ownThousand() throws {
+        let names = (0..<1000).map { "\"x\($0)\"" }.joined(separator: ",")
+        let labels = try labels(#"{"architecture": "seresnet18", "pretrained_cfg": {"label_names": [\#(names)]}}"#)
+        #expect(labels.names[281] == "x281")
+        #expect(labels.descriptions[281] == "x281")
+    }
+
+    @Test("are ImageNet-1k's for 1,000 classes without labels")
+    func imageNet() throws {
+        let labels = try labels(#"{"architecture": "seresnet50"}"#)
+        #expect(labels.names.count == 1000)
+        #expect(labels.descriptions.count == 1000)
+        #expect(labels.names[281] == "n02123045")
+        #expect(labels.descriptions[281] == "tabby, tabby cat")
+        #expect(labels.names.first == "n01440764")
+        #expect(labels.names.last == "n15075141")
+    }
+
+    @Test("of ImageNet-1k are in the order of WordNet's ids, each id once, none empty")
+    func imageNetOrder() throws {
+        let labels = try labels(#"{"architecture": "seresnet50"}"#)
+        #expect(labels.names == labels.names.sorted())
+        #expect(Set(labels.names).count == 1000)
+        #expect(labels.names.allSatisfy { $0.wholeMatch(of: /n\d{8}/) != nil })
+        #expect(labels.descriptions.allSatisfy { !$0.isEmpty && $0.first != " " && $0.last != " " })
+    }
+
+    @Test("are the classes' numbers otherwise")
+    func numbers() throws {
+        let labels = try labels(#"{"architecture": "seresnet18", "num_classes": 3}"#)
+        #expect(labels.names == ["0", "1", "2"])
+        #expect(labels.descriptions == ["class 0", "class 1", "class 2"])
+    }
+}

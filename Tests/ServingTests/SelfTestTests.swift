@@ -1,0 +1,83 @@
+import Foundation
+import SENet
+import Testing
+
+@testable import Serving
+
+@Suite("The self-test")
+struct SelfTestTests {
+    /// The outcome for a tiny model with these files beside it.
+    private func outcome(_ write: (TemporaryFolder, [Prediction]) throws -> Void) throws -> String? {
+        let tiny = try TinyModel()
+        let model = try tiny.load()
+        let pool = try EnginePool(models: [model], options: .init(threads: 2))
+        defer { pool.close() }
+        let image = try TestImages.jpeg("cat")
+        let predictions = try pool.classify(ClassificationRequest(image: image, model: model)).get().predictions
+        try tiny.folder.get().write(Data(image), to: "self-test.jpg")
+        try write(tiny.folder.get(), predictions)
+        return try withExtendedLifetime(tiny) { try pool.selfTest() }
+    }
+
+    /// `self-test.json` with what was predicted, changed.
+    private func recorded(_ predictions: [Prediction], change: (inout [(index: Int, score: Float)]) -> Void = { _ in }) -> String {
+        var rows = predictions.map { (index: $0.index, score: $0.score) }
+        change(&rows)
+        let list = rows.map { #"{"index": \#($0.index), "class": "ignored", "score": \#($0.score)}"# }.joined(separator: ", ")
+        return #"{"image": "self-test.jpg", "predictions": [\#(list)]}"#
+    }
+
+    @Test("passes for the model that comes with the program")
+    func embedded() throws {
+        let model = try Model(ModelSource(folder: Embedded.folder), threads: 2)
+        let pool = try EnginePool(models: [model], options: .init(threads: 2))
+        defer { pool.close() }
+        #expect(try SelfTest.load(folder: Embedded.folder)?.predictions.count == 5)
+        #expect(try pool.selfTest() == nil)
+    }
+
+    @Test("passes where there is none, and where the answer is as recorded")
+    func passes() throws {
+        #expect(try outcome { _, _ in } == nil)
+        #expect(try outcome { try $0.write(recorded($1), to: "self-test.json") } == nil)
+        #expect(try outcome { try $0.write(recorded($1) { $0[0].score += 5e-5 }, to: "self-test.json") } == nil)
+    }
+
+    @Test("fails for another score, and says which")
+    func wrongScore() throws {
+        let reason = try outcome { try $0.write(recorded($1) { $0[1].score += 0.01 }, to: "self-test.json") }
+        #expect(reason?.hasPrefix("seresnet18.tiny: score 2 of self-test.jpg is ") == true)
+    }
+
+    @Test("fails for another class, and says which")
+    func wrongClass() throws {
+        let reason = try outcome { try $0.write(recorded($1) { $0.swapAt(0, 1) }, to: "self-test.json") }
+        #expect(reason?.hasPrefix("seresnet18.tiny: class 1 of self-test.jpg is ") == true)
+    }
+
+    @Test("fails where more classes are recorded than there are")
+    func tooMany() throws {
+        let reason = try outcome { folder, _ in
+            let request = (0..<11).map { Prediction(index: $0, score: 0, name: "", label: "") }
+            try folder.write(recorded(request), to: "self-test.json")
+        }
+        #expect(reason != nil)
+    }
+
+    @Test("fails for a broken image, and says why")
+    func brokenImage() throws {
+        let reason = try outcome {
+            try $0.write("not a JPEG", to: "self-test.jpg")
+            try $0.write(recorded($1), to: "self-test.json")
+        }
+        #expect(reason?.contains("self-test.jpg") == true)
+        #expect(reason?.contains("not served") == true)
+    }
+
+    @Test(
+        "that cannot be read is an error of the model",
+        arguments: ["", "[]", #"{"image": "x.jpg"}"#, #"{"image": "none.jpg", "predictions": []}"#])
+    func unreadable(text: String) throws {
+        #expect(throws: ModelError.self) { try outcome { folder, _ in try folder.write(text, to: "self-test.json") } }
+    }
+}

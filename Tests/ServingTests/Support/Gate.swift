@@ -1,0 +1,53 @@
+import Foundation
+import Serving
+import Synchronization
+
+/// Something that threads wait for until a test lets it happen. The bound only keeps a failing test from hanging.
+final class Gate: Sendable {
+    private let semaphore = DispatchSemaphore(value: 0)
+
+    func open() { semaphore.signal() }
+
+    /// Waits until it is open, and leaves it open.
+    func pass() {
+        _ = semaphore.wait(timeout: .now() + 300)
+        semaphore.signal()
+    }
+}
+
+/// An image whose bytes nobody can read before the gate opens: it holds a decoder up for as long as a test needs.
+struct HeldImage: EncodedImage {
+    let bytes: [UInt8]
+    let gate: Gate
+
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        gate.pass()
+        return try bytes.withBytes(body)
+    }
+}
+
+/// What was answered, in the order in which it came.
+final class Answers: Sendable {
+    typealias Answer = Result<Classification, ClassificationError>
+    private let list = Mutex<[(index: Int, answer: Answer)]>([])
+
+    func add(_ index: Int, _ answer: Answer) { list.withLock { $0.append((index, answer)) } }
+
+    var all: [(index: Int, answer: Answer)] { list.withLock { $0 } }
+
+    /// Waits for that many, and sorts them by index.
+    func sorted(_ count: Int) -> [Answer] {
+        _ = eventually { all.count >= count }
+        return all.sorted { $0.index < $1.index }.map(\.answer)
+    }
+}
+
+/// Waits for something that happens on another thread; the bound only keeps a failing test from hanging.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    let deadline = ContinuousClock.now + .seconds(300)
+    while ContinuousClock.now < deadline {
+        if try condition() { return true }
+        usleep(1000)
+    }
+    return false
+}

@@ -1,0 +1,85 @@
+import Foundation
+import HTTPServer
+import Logging
+import Serving
+import Testing
+
+@testable import excite
+
+/// The routes behind a real socket on a free port, without the command line.
+final class TestService {
+    let state = ServerState()
+    let metrics = Metrics()
+    let server: Server
+    let pool: EnginePool
+
+    static let tiny = Result { try TinyModel().load() }
+    static let other = Result { try TinyModel(tag: "other", classes: 7).load() }
+
+    /// - Parameter phase: where the server is in its life; while it loads there is no pool.
+    init(
+        _ phase: ServerState.Phase = .ready, deadline: Duration? = nil, options change: (inout EnginePool.Options) -> Void = { _ in },
+        configure: (inout ServerConfiguration) -> Void = { _ in }
+    ) throws {
+        var options = EnginePool.Options(threads: 1)
+        change(&options)
+        let log = RequestLog(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
+        pool = try EnginePool(models: [Self.tiny.get(), Self.other.get()], options: options, metrics: metrics)
+        if phase != .loading { state.pool = pool }
+        state.phase = phase
+        var configuration = ServerConfiguration()
+        configuration.port = 0
+        configure(&configuration)
+        let routes = Routes(state: state, metrics: metrics, deadline: deadline)
+        server = try Server(configuration: configuration, admit: routes.admit, handle: routes.handle, completed: log.completed)
+    }
+
+    deinit {
+        server.stop()
+        pool.close()
+    }
+
+    func ask(_ method: String, _ target: String, headers: [String] = [], body: [UInt8]? = nil) throws -> HTTPAnswer {
+        let client = try HTTPClient(port: server.port)
+        client.send(method, target, headers: headers, body: body)
+        return try client.read()
+    }
+
+    func get(_ target: String) throws -> HTTPAnswer { try ask("GET", target) }
+
+    func post(_ target: String, _ body: [UInt8]) throws -> HTTPAnswer { try ask("POST", target, body: body) }
+
+    func post(headers: [String] = [], _ body: [UInt8]) throws -> HTTPAnswer { try ask("POST", "/classify", headers: headers, body: body) }
+
+    func post(_ form: Form) throws -> HTTPAnswer { try post(headers: [Form.header], form.body) }
+
+    /// Keeps the only decoder from going on until the gate is opened.
+    func holdDecoder() throws -> Gate {
+        let gate = Gate()
+        pool.submit(ClassificationRequest(image: HeldImage(bytes: try TestImages.jpeg(), gate: gate), model: try Self.tiny.get())) { _ in }
+        return gate
+    }
+}
+
+extension HTTPAnswer {
+    /// The predictions of an answer for one image, or of one entry.
+    static func predictions(_ entry: [String: Any]) -> [[String: Any]] { entry["predictions"] as? [[String: Any]] ?? [] }
+    var predictions: [[String: Any]] { Self.predictions(json) }
+    var results: [[String: Any]] { json["results"] as? [[String: Any]] ?? [] }
+}
+
+/// Checks that an answer is an error as RFC 9457 has it.
+func expectProblem(_ answer: HTTPAnswer, _ status: Int, code: String, location: SourceLocation = #_sourceLocation) {
+    #expect(answer.status == status, "\(answer.text)", sourceLocation: location)
+    #expect(answer.header("Content-Type") == "application/problem+json", sourceLocation: location)
+    expectProblem(answer.json, status, code: code, location: location)
+}
+
+/// The same for the error of one of several images.
+func expectProblem(_ problem: [String: Any], _ status: Int, code: String, location: SourceLocation = #_sourceLocation) {
+    #expect(Set(problem.keys) == ["status", "title", "detail", "code"], sourceLocation: location)
+    #expect(problem["status"] as? Int == status, sourceLocation: location)
+    #expect(problem["code"] as? String == code, sourceLocation: location)
+    #expect((problem["title"] as? String)?.isEmpty == false, sourceLocation: location)
+    #expect((problem["detail"] as? String)?.isEmpty == false, sourceLocation: location)
+}
