@@ -2,7 +2,7 @@
 FROM swift:6.3-bookworm AS builder
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends libmicrohttpd-dev libopenblas-dev libturbojpeg0-dev pkg-config \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 WORKDIR /excite
 # Without the tests' folders the package's description is not complete.
 COPY Package.swift ./
@@ -18,7 +18,7 @@ LABEL org.opencontainers.image.title="Excite" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends libmicrohttpd12 libopenblas0-pthread libturbojpeg0 \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY LICENSE /usr/local/share/doc/excite/LICENSE
 # Where the program looks for it.
 COPY models/seresnet18-tiny-imagenet /usr/local/share/excite/models/seresnet18-tiny-imagenet
