@@ -24,6 +24,7 @@ deps: ## install the system libraries that are missing
 	    pkg-config --exists "$${library%%:*}" 2>/dev/null || missing="$$missing $${library##*:}"; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \
+	missing=$${missing# }; \
 	if ! command -v apt-get >/dev/null; then \
 	    echo "Missing, by Debian's names: $$missing. There is no apt-get here: install them with this system's package manager." >&2; exit 1; \
 	fi; \
