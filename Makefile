@@ -1,7 +1,82 @@
+# `make` lists the targets. `make serve` and `make test` need nothing but Swift 6.1 or later on Debian 12.
+
 SWIFT ?= swift
+# More options for the program: make serve ARGS="--host 0.0.0.0 --port 9000"
+ARGS ?=
+IMAGE ?= excite
+
+EXCITE = .build/release/excite
+# Tests run optimised: kernels at -O0 are a hundred times slower.
 TEST_FLAGS = -c release -Xswiftc -enable-testing
-.PHONY: build test
-build:
-	$(SWIFT) build -c release
-test:
-	$(SWIFT) test $(TEST_FLAGS)
+# What pkg-config calls a library, and the Debian package that has it.
+LIBRARIES = libmicrohttpd:libmicrohttpd-dev libturbojpeg:libturbojpeg0-dev openblas:libopenblas-dev
+
+.DEFAULT_GOAL = help
+.PHONY: help deps build serve test test-address test-thread bench lint image clean
+
+help: ## list these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+deps: ## install the system libraries that are missing
+	@missing=; \
+	command -v pkg-config >/dev/null || missing=pkg-config; \
+	for library in $(LIBRARIES); do \
+	    pkg-config --exists "$${library%%:*}" 2>/dev/null || missing="$$missing $${library##*:}"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	missing=$${missing# }; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "Missing, by Debian's names: $$missing. There is no apt-get here: install them with this system's package manager." >&2; exit 1; \
+	fi; \
+	as_root=; \
+	if [ "$$(id -u)" != 0 ]; then \
+	    if ! command -v sudo >/dev/null; then \
+	        echo "Missing: $$missing. Neither root nor sudo here: have them installed with: apt-get install $$missing" >&2; exit 1; \
+	    fi; \
+	    as_root=sudo; \
+	fi; \
+	echo "Installing$$( [ -z "$$as_root" ] || echo ' with sudo' ): $$missing"; \
+	$$as_root apt-get update -q && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing
+
+build: deps ## build the program: .build/release/excite
+	$(SWIFT) build -c release --product excite
+
+serve: build ## build, and serve the embedded model on port 8080
+	$(EXCITE) serve $(ARGS)
+
+# $(1): the build folder, $(2): more flags
+define run-tests
+	$(SWIFT) build --build-tests $(TEST_FLAGS) --scratch-path $(1) $(2)
+	$(SWIFT) test --skip-build $(TEST_FLAGS) --scratch-path $(1) $(2)
+endef
+
+test: deps ## build, and run every test
+	$(call run-tests,.build-test)
+
+test-address: deps ## run every test under the address sanitizer
+	$(call run-tests,.build-address,--sanitize=address)
+
+# The sanitizer cannot see into the standard library's Mutex: the flag puts one in its place that it understands.
+test-thread: deps ## run every test under the thread sanitizer
+	$(call run-tests,.build-thread,--sanitize=thread -Xswiftc -DTHREAD_SANITIZER)
+
+bench: build ## measure the engine alone, on the embedded model and on seresnet50
+	$(EXCITE) bench $(ARGS)
+	$(EXCITE) bench --model seresnet50 $(ARGS)
+	$(EXCITE) bench --model seresnet50 --batch 8 $(ARGS)
+
+lint: ## check the sources' format
+	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+
+# Podman's and buildah's own image format has no place for a health check: they are asked for Docker's.
+image: ## build the container image, with docker, podman or buildah
+	@for engine in docker podman buildah; do \
+	    $$engine info >/dev/null 2>&1 || continue; \
+	    [ $$engine = docker ] && format= || format='--format docker'; \
+	    set -x; exec $$engine build $$format --tag $(IMAGE) .; \
+	done; \
+	echo "None of docker, podman and buildah works here." >&2; exit 1
+
+clean: ## remove everything that was built
+	rm -rf .build .build-test .build-address .build-thread

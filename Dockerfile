@@ -1,0 +1,38 @@
+# The program and the embedded model in one image, which runs as it is: docker run -p 8080:8080 excite
+FROM swift:6.3-bookworm AS builder
+RUN apt-get update -q \
+    && apt-get install -y -q --no-install-recommends libmicrohttpd-dev libopenblas-dev libturbojpeg0-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+WORKDIR /excite
+# Without the tests' folders the package's description is not complete.
+COPY Package.swift ./
+COPY Sources Sources
+COPY Tests Tests
+RUN swift build -c release --static-swift-stdlib --product excite \
+    && strip -o /usr/local/bin/excite .build/release/excite
+
+FROM debian:bookworm-slim
+LABEL org.opencontainers.image.title="Excite" \
+      org.opencontainers.image.description="Serves Squeeze-and-Excitation image classifiers over HTTP: a photograph in, five labels out" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN apt-get update -q \
+    && apt-get install -y -q --no-install-recommends libmicrohttpd12 libopenblas0-pthread libturbojpeg0 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+COPY LICENSE /usr/local/share/doc/excite/LICENSE
+# Where the program looks for it.
+COPY models/seresnet18-tiny-imagenet /usr/local/share/excite/models/seresnet18-tiny-imagenet
+COPY --from=builder /usr/local/bin/excite /usr/local/bin/excite
+# By number, so that Kubernetes' runAsNonRoot can tell.
+USER 65532:65532
+# A container is reached from outside, and its log is read by programs. glibc would keep an arena for each of many threads.
+ENV EXCITE_HOST=0.0.0.0 \
+    EXCITE_LOG_FORMAT=json \
+    MALLOC_ARENA_MAX=2
+# The image is not made if a library is missing or the model is not where the program looks.
+RUN ["/usr/local/bin/excite", "classify", "/usr/local/share/excite/models/seresnet18-tiny-imagenet/self-test.jpg"]
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["/usr/local/bin/excite", "probe"]
+ENTRYPOINT ["/usr/local/bin/excite"]
+CMD ["serve"]
