@@ -41,27 +41,24 @@ struct AlgorithmChoice {
         }
     }
 
-    /// About eight items an image, so that a few threads can share it evenly.
-    private static let items = 8
-
-    /// Where the weights are larger than the input, all rows and some blocks, so that each weight is read once; else all blocks and some
-    /// rows, whose input stays in the second-level cache.
+    /// Where the weights are larger than the input, as many rows as fit and the blocks in groups; else all blocks and few rows. Either gives
+    /// about a dozen items an image, so that a few threads can share it evenly.
     private mutating func splitDirect(_ shape: excite_convolution) {
-        let depth = Int(shape.channels / shape.groups)
+        let (height, width, depth) = (rows, Int(shape.output_width), Int(shape.channels / shape.groups))
         let weights = Int(shape.outputs) * depth * Int(shape.kernel_height * shape.kernel_width)
-        if weights > Int(shape.channels * shape.height * shape.width) {
-            // With fewer than four blocks an item, copying the input's border shows.
-            blocks = max(min(blocks, 4), blocks.dividedRoundingUp(by: 2 * Self.items))
-            return
-        }
-        // A 1 x 1 reads only the pixels it needs.
-        let rowFloats =
-            shape.kernel_height == 1 ? Int(shape.channels * shape.output_width) : Int(shape.channels * shape.width * shape.stride)
+        let isWeightBound = weights > Int(shape.channels * shape.height * shape.width)
+        // The input of a band, of which a 1 x 1 takes only the pixels it needs, stays in the second-level cache: 256 KiB.
+        let rowFloats = Int(shape.channels) * (shape.kernel_height == 1 ? width : Int(shape.width * shape.stride))
         let fitting = (64 << 10) / rowFloats
         // A band of fewer than 28 pixels would spend its time on reading weights.
-        let least = 28.dividedRoundingUp(by: Int(shape.output_width))
-        let most = min(rows, max(least, min(fitting, rows.dividedRoundingUp(by: Self.items))))
-        rows = stride(from: most, to: most / 2, by: -1).first { rows % $0 == 0 } ?? most
+        let least = 28.dividedRoundingUp(by: width)
+        let most = min(height, max(least, min(fitting, isWeightBound ? height : height / 12)))
+        rows = height * width <= 64 ? height : Swift.stride(from: most, to: most / 2, by: -1).first { height % $0 == 0 } ?? most
+        guard isWeightBound else { return }
+        // Every group copies the border, or gathers the strided pixels, anew.
+        let isCopied = shape.padding > 0 || shape.stride > 1
+        let groups = (isCopied ? 4 : 8).dividedRoundingUp(by: height.dividedRoundingUp(by: rows))
+        blocks = max(min(blocks, 4), blocks.dividedRoundingUp(by: groups))
     }
 
     /// Bands of at least 14 tiles, which share each read of the weights; few groups of blocks, because each transforms the input anew.
@@ -69,6 +66,6 @@ struct AlgorithmChoice {
         let (down, across) = (rows.dividedRoundingUp(by: tile), Int(shape.output_width).dividedRoundingUp(by: tile))
         let bands = max(1, min(down, down * across / 14))
         rows = min(rows, down.dividedRoundingUp(by: bands) * tile)
-        if bands < Self.items { blocks = blocks.dividedRoundingUp(by: 2) }
+        if bands < 8 { blocks = blocks.dividedRoundingUp(by: 2) }
     }
 }

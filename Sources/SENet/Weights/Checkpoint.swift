@@ -40,12 +40,14 @@ struct Checkpoint: Sendable {
             let pointer = UnsafeMutableBufferPointer<Float>.allocate(capacity: parameter.count)
             defer { pointer.deallocate() }
             try tensors.copyFloats(of: parameter.name, to: pointer)
+            // Each tensor is read once: the file's pages must not gather beside the packed weights.
+            if let tensor = tensors.tensors[parameter.name] { tensors.file.releasePages(tensor.range) }
             return Array(pointer)
         }
     }
 
-    /// Gives the file's pages back to the system; everything has been packed.
+    /// Gives the rest of the file's pages back, those that the kernel read ahead.
     func releasePages() {
-        if case .file(let tensors) = source { tensors.file.releasePages() }
+        if case .file(let tensors) = source { tensors.file.releasePages(0..<tensors.file.bytes.count) }
     }
 }

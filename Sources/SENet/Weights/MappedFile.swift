@@ -32,9 +32,12 @@ public final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: count)
     }
 
-    /// Lets the kernel take the file's pages back; they are read again if they are touched.
-    public func releasePages() {
-        if let start = bytes.baseAddress { madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, Int32(MADV_DONTNEED)) }
+    /// Lets the kernel take back the pages that lie wholly in `range`; they are read again if they are touched.
+    func releasePages(_ range: Range<Int>) {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let (first, end) = (range.lowerBound.roundedUp(toMultipleOf: page), range.upperBound / page * page)
+        guard let start = bytes.baseAddress, first < end else { return }
+        madvise(UnsafeMutableRawPointer(mutating: start + first), end - first, Int32(MADV_DONTNEED))
     }
 
     deinit {
