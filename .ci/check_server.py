@@ -40,6 +40,8 @@ class Server:
         self.log = log
         arguments = [BINARY, "serve", "--port", "0", "--log-format", "json", *options]
         self.process = subprocess.Popen(arguments, stderr=log, stdin=subprocess.DEVNULL)
+
+    def wait_until_ready(self):
         started = time.monotonic()
         self.port = self.until(lambda: next((line["port"] for line in self.lines() if line["message"] == "listening"), None), "listens")
         self.until(lambda: self.get("/readyz")[0] == 200, "is ready")
@@ -83,6 +85,7 @@ def serving(*options):
     with tempfile.NamedTemporaryFile(mode="w") as log:
         server = Server(log, *options)
         try:
+            server.wait_until_ready()
             yield server
         finally:
             if server.process.poll() is None:
