@@ -55,7 +55,8 @@ public final class Metrics: Sendable {
         families.withLock { families in
             guard let buckets = families[name]?.buckets else { return }
             let bucket = buckets.firstIndex { value <= $0 } ?? buckets.count
-            families[name]?.histograms[labels, default: Histogram(counts: Array(repeating: 0, count: buckets.count + 1))].counts[bucket] += 1
+            families[name]?.histograms[labels, default: Histogram(counts: Array(repeating: 0, count: buckets.count + 1))].counts[bucket] +=
+                1
             families[name]?.histograms[labels]?.sum += value
         }
     }

@@ -53,7 +53,9 @@ public enum ProcessorCount {
                 },
             ]
             for case let values? in limits {
-                guard values.count == 2, let quota = Double(values[0]), let period = Double(values[1]), quota > 0, period > 0 else { continue }
+                guard values.count == 2, let quota = Double(values[0]), let period = Double(values[1]), quota > 0, period > 0 else {
+                    continue
+                }
                 smallest = min(smallest ?? .infinity, quota / period)
             }
         }

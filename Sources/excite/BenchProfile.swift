@@ -60,8 +60,10 @@ struct BenchProfile: Encodable {
         for row in rows {
             let isCounted = row.gigaflops > 0
             table.rows.append([
-                row.layer, row.kind, row.output.map(String.init).joined(separator: "×"), row.algorithm, row.milliseconds.formatted(decimals: 3),
-                isCounted ? row.gigaflops.formatted(decimals: 1) : "", isCounted ? percent(row.shareOfLimit) : "", percent(row.shareOfTotal),
+                row.layer, row.kind, row.output.map(String.init).joined(separator: "×"), row.algorithm,
+                row.milliseconds.formatted(decimals: 3),
+                isCounted ? row.gigaflops.formatted(decimals: 1) : "", isCounted ? percent(row.shareOfLimit) : "",
+                percent(row.shareOfTotal),
             ])
         }
         return """

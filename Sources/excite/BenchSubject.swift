@@ -74,6 +74,7 @@ extension [Double] {
     /// The value that `share` of the values do not exceed (nearest rank).
     func percentile(_ share: Double) -> Double {
         let sorted = sorted()
-        return sorted.isEmpty ? .nan : sorted[Swift.min(sorted.count - 1, Swift.max(0, Int((Double(sorted.count) * share).rounded(.up)) - 1))]
+        return sorted.isEmpty
+            ? .nan : sorted[Swift.min(sorted.count - 1, Swift.max(0, Int((Double(sorted.count) * share).rounded(.up)) - 1))]
     }
 }

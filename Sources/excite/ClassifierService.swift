@@ -84,7 +84,9 @@ struct ClassifierService: Service {
         try await onThread("drain") {
             server.stopAccepting()
             let isDrained = server.drain(timeout: .seconds(options.drainTimeout))
-            if !isDrained { logger.warning("requests were left unanswered", metadata: ["after_s": .stringConvertible(options.drainTimeout)]) }
+            if !isDrained {
+                logger.warning("requests were left unanswered", metadata: ["after_s": .stringConvertible(options.drainTimeout)])
+            }
             server.stop()
             if isDrained { state.pool?.close() }
         }

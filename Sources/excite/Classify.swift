@@ -53,7 +53,11 @@ struct Classify: ParsableCommand {
                 var predictions: [Answer.Prediction]
                 var image: Answer.Image
             }
-            print(try JSON.text(Line(file: path, predictions: classification.predictions.map(Answer.Prediction.init), image: .init(classification.image))))
+            print(
+                try JSON.text(
+                    Line(
+                        file: path, predictions: classification.predictions.map(Answer.Prediction.init), image: .init(classification.image))
+                ))
         case .text:
             print(path)
             let width = classification.predictions.map(\.label.count).max() ?? 0

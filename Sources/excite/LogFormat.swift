@@ -15,7 +15,12 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+/// The log's levels by swift-log's names, as an option.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+
+    var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
+}
 
 /// A JSON object a line: `time`, `level`, `message`, and the event's own fields.
 struct JSONLogHandler: LogHandler {

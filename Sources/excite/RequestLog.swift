@@ -25,7 +25,8 @@ struct RequestLog: Sendable {
         self.metrics = metrics
         metrics.declare(.counter, "excite_requests_total", help: "Requests, by route and status.", labels: ["route", "status"])
         metrics.declareHistogram(
-            "excite_request_seconds", help: "From a request's first byte to its answer's last.", labels: ["route"], buckets: Metrics.durations)
+            "excite_request_seconds", help: "From a request's first byte to its answer's last.", labels: ["route"],
+            buckets: Metrics.durations)
         metrics.declareHistogram(
             "excite_receive_seconds", help: "From a request's first byte to the end of its body.", labels: ["route"],
             buckets: Metrics.durations)

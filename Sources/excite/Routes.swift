@@ -33,7 +33,8 @@ struct Routes: Sendable {
             var allowed = methods.keys.sorted()
             if methods["GET"] != nil { allowed.append("HEAD") }
             var response = Problem(
-                405, "Method not allowed", code: "method_not_allowed", "\(head.path) takes \(allowed.joined(separator: ", ")), not \(head.method)"
+                405, "Method not allowed", code: "method_not_allowed",
+                "\(head.path) takes \(allowed.joined(separator: ", ")), not \(head.method)"
             ).response
             response.headers.append(("Allow", allowed.joined(separator: ", ")))
             return response
@@ -48,7 +49,9 @@ struct Routes: Sendable {
 
     func handle(_ request: Request, _ responder: Responder) {
         let method = request.head.method == "HEAD" ? "GET" : request.head.method
-        guard let handler = Self.table[request.head.path]?[method] else { return responder.respond(Problem.notFound(request.head.path).response) }
+        guard let handler = Self.table[request.head.path]?[method] else {
+            return responder.respond(Problem.notFound(request.head.path).response)
+        }
         if let response = handler(self, request, responder) { responder.respond(response) }
     }
 

@@ -66,7 +66,7 @@ struct Serve: AsyncParsableCommand {
     var logFormat: LogFormat = environment("log-format", default: .text)
 
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
-    var logLevel: Logger.Level = environment("log-level", default: .info)
+    var logLevel: LogLevel = environment("log-level", default: .info)
 
     func validate() throws {
         func require(_ condition: Bool, _ what: String) throws { if !condition { throw ValidationError("\(what).") } }
@@ -83,7 +83,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     func run() async throws {
-        logFormat.bootstrap(level: logLevel)
+        logFormat.bootstrap(level: logLevel.level)
         let logger = Logger(label: "excite")
         let folders = model.isEmpty ? [try EmbeddedModel.folder()] : model
         let service = ClassifierService(options: self, folders: folders, logger: logger)

@@ -4,7 +4,8 @@ import Foundation
 /// Rows of text in aligned columns.
 struct TextTable {
     enum Column {
-        case left(String), right(String)
+        case left(String)
+        case right(String)
 
         var title: String {
             switch self {

@@ -37,12 +37,15 @@ struct Checkpoint: Sendable {
         switch source {
         case .formula: return WeightFormula.values(parameter)
         case .file(let tensors):
-            let pointer = UnsafeMutableBufferPointer<Float>.allocate(capacity: parameter.count)
-            defer { pointer.deallocate() }
-            try tensors.copyFloats(of: parameter.name, to: pointer)
+            var values = [Float](repeating: 0, count: parameter.count)
+            let failure: ModelError? = values.withUnsafeMutableBufferPointer { buffer in
+                do throws(ModelError) { try tensors.copyFloats(of: parameter.name, to: buffer) } catch { return error }
+                return nil
+            }
+            if let failure { throw failure }
             // Each tensor is read once: the file's pages must not gather beside the packed weights.
             if let tensor = tensors.tensors[parameter.name] { tensors.file.releasePages(tensor.range) }
-            return Array(pointer)
+            return values
         }
     }
 
