@@ -7,6 +7,12 @@ public final class Session {
 
     private let team: ThreadTeam
     private let arena: AlignedMemory
+    /// Images of the run in progress.
+    private var images = 0
+    /// Called by one thread with the index of each step when all threads are done with it.
+    private var finished: ((Int) -> Void)?
+    /// What each thread does in a run; made once, because a closure made anew is an allocation.
+    private lazy var computation: (Int) -> Void = { [unowned self] thread in compute(thread) }
 
     /// - Parameters:
     ///   - threads: how many threads compute, the caller of `run` among them.
@@ -45,32 +51,29 @@ public final class Session {
 
     /// Computes the logits of the first `images` images. Allocates nothing.
     public func run(images: Int) {
-        compute(images) { _ in }
+        precondition((1...largestBatch).contains(images))
+        self.images = images
+        team.performKept(computation)
     }
 
     /// Runs, and says how long each of the plan's steps took.
     public func profile(images: Int) -> [Duration] {
         var times = [ContinuousClock.Instant](repeating: .now, count: plan.steps.count + 1)
-        times.withUnsafeMutableBufferPointer { times in
-            nonisolated(unsafe) let times = times  // written by the first thread alone
-            compute(images) { times[$0 + 1] = .now }
-        }
+        finished = { times[$0 + 1] = .now }
+        run(images: images)
+        finished = nil
         return zip(times.dropFirst(), times).map { $0 - $1 }
     }
 
-    /// - Parameter finished: called by one thread with the index of each step when all threads are done with it.
-    private func compute(_ images: Int, finished: (Int) -> Void) {
-        precondition((1...largestBatch).contains(images))
-        team.perform { thread in
-            for (index, step) in plan.steps.enumerated() {
-                execute(step, images: images, thread: thread)
-                team.barrier()
-                if thread == 0 { finished(index) }
-            }
+    private func compute(_ thread: Int) {
+        for (index, step) in plan.steps.enumerated() {
+            execute(step, thread: thread)
+            team.barrier()
+            if thread == 0 { finished?(index) }
         }
     }
 
-    private func execute(_ step: any Step, images: Int, thread: Int) {
+    private func execute(_ step: any Step, thread: Int) {
         let items = step.items
         let weights = UnsafePointer(plan.weights.floats)
         let scratch = arena.floats + thread * plan.scratchCount

@@ -46,18 +46,17 @@ final class ThreadTeam: @unchecked Sendable {
 
     /// Calls `body` once on each thread with its index, and returns when all have returned. Not reentrant.
     func perform(_ body: (Int) -> Void) {
-        guard count > 1 else {
-            body(0)
-            return barrier()
-        }
-        withoutActuallyEscaping(body) { escaping in
-            work = escaping
-            run.add(1, ordering: .sequentiallyConsistent)
-            sleepers.wake()
-            escaping(0)
-            barrier()
-            work = nil
-        }
+        withoutActuallyEscaping(body) { performKept($0) }
+    }
+
+    /// The same for a function that the caller keeps: nothing is allocated.
+    func performKept(_ body: @escaping (Int) -> Void) {
+        work = body
+        run.add(1, ordering: .sequentiallyConsistent)
+        sleepers.wake()
+        body(0)
+        barrier()
+        work = nil
     }
 
     /// Waits until every thread of the team is here, and starts the next round of `takeTicket`.
