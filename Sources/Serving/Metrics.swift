@@ -63,25 +63,29 @@ public final class Metrics: Sendable {
 
     /// All metrics as text, sorted by name.
     public func render() -> String {
-        let families = families.withLock { $0 }
-        var text = ""
-        for (name, family) in families.sorted(by: { $0.key < $1.key }) {
-            text += "# HELP \(name) \(family.help)\n# TYPE \(name) \(family.kind.rawValue)\n"
-            if let read = family.read { text += "\(name) \(Self.number(read()))\n" }
-            if family.labels.isEmpty, family.kind == .counter, family.read == nil, family.values.isEmpty { text += "\(name) 0\n" }
-            for (values, value) in family.values.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-                text += "\(name)\(Self.labels(family.labels, values)) \(Self.number(value))\n"
+        // What is read is read before the lock is taken: it may take locks of its own.
+        let readings = families.withLock { $0.compactMapValues(\.read) }.mapValues { $0() }
+        // The text is written under the lock: beside a copy, the next thread that counts would have to copy everything itself.
+        return families.withLock { families in
+            families.sorted { $0.key < $1.key }.map { Self.text($0.key, $0.value, reading: readings[$0.key]) }.joined()
+        }
+    }
+
+    private static func text(_ name: String, _ family: Family, reading: Double?) -> String {
+        var text = "# HELP \(name) \(family.help)\n# TYPE \(name) \(family.kind.rawValue)\n"
+        if let reading { text += "\(name) \(number(reading))\n" }
+        if family.labels.isEmpty, family.kind == .counter, family.read == nil, family.values.isEmpty { text += "\(name) 0\n" }
+        for (values, value) in family.values.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            text += "\(name)\(labels(family.labels, values)) \(number(value))\n"
+        }
+        for (values, histogram) in family.histograms.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            var total: UInt64 = 0
+            for (bound, count) in zip(family.buckets + [.infinity], histogram.counts) {
+                total += count
+                text += "\(name)_bucket\(labels(family.labels + ["le"], values + [number(bound)])) \(total)\n"
             }
-            for (values, histogram) in family.histograms.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-                var total: UInt64 = 0
-                for (bound, count) in zip(family.buckets + [.infinity], histogram.counts) {
-                    total += count
-                    let labels = Self.labels(family.labels + ["le"], values + [Self.number(bound)])
-                    text += "\(name)_bucket\(labels) \(total)\n"
-                }
-                let labels = Self.labels(family.labels, values)
-                text += "\(name)_sum\(labels) \(Self.number(histogram.sum))\n\(name)_count\(labels) \(total)\n"
-            }
+            let labels = labels(family.labels, values)
+            text += "\(name)_sum\(labels) \(number(histogram.sum))\n\(name)_count\(labels) \(total)\n"
         }
         return text
     }
