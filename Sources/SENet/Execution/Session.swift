@@ -58,28 +58,42 @@ public final class Session {
 
     /// Runs, and says how long each of the plan's steps took.
     public func profile(images: Int) -> [Duration] {
-        var times = [ContinuousClock.Instant](repeating: .now, count: plan.steps.count + 1)
-        finished = { times[$0 + 1] = .now }
+        var times = [Duration](repeating: .zero, count: plan.steps.count)
+        var last = ContinuousClock.now
+        finished = { step in
+            let now = ContinuousClock.now
+            times[step] += now - last
+            last = now
+        }
         run(images: images)
         finished = nil
-        return zip(times.dropFirst(), times).map { $0 - $1 }
+        return times
     }
 
+    /// The first steps, whose values are large, take as many images at a time as there are threads, so that the values stay in the cache;
+    /// the others, whose weights are large, take the whole batch.
     private func compute(_ thread: Int) {
-        for (index, step) in plan.steps.enumerated() {
-            execute(step, thread: thread)
+        for first in stride(from: 0, to: images, by: threads) {
+            compute(0..<plan.firstWeightBoundStep, first..<min(first + threads, images), thread)
+        }
+        compute(plan.firstWeightBoundStep..<plan.steps.count, 0..<images, thread)
+    }
+
+    private func compute(_ steps: Range<Int>, _ images: Range<Int>, _ thread: Int) {
+        for index in steps {
+            execute(plan.steps[index], images, thread: thread)
             team.barrier()
             if thread == 0 { finished?(index) }
         }
     }
 
-    private func execute(_ step: any Step, thread: Int) {
-        let items = step.items
+    private func execute(_ step: any Step, _ images: Range<Int>, thread: Int) {
+        let (items, count) = (step.items, images.count)
         let weights = UnsafePointer(plan.weights.floats)
         let scratch = arena.floats + thread * plan.scratchCount
-        while case let ticket = team.takeTicket(), ticket < items * images {
-            let (item, index) = step.isWeightBound ? (ticket / images, ticket % images) : (ticket % items, ticket / items)
-            step.run(item, in: Frame(image: image(index), weights: weights, scratch: scratch, kernels: plan.kernels.table))
+        while case let ticket = team.takeTicket(), ticket < items * count {
+            let (item, index) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
+            step.run(item, in: Frame(image: image(images.lowerBound + index), weights: weights, scratch: scratch, kernels: plan.kernels.table))
         }
     }
 }

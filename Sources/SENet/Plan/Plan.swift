@@ -12,6 +12,8 @@ public final class Plan: Sendable {
 
     let kernels: Kernels
     let steps: [any Step]
+    /// From here on a convolution's weights are larger than the image that it makes.
+    let firstWeightBoundStep: Int
     let weights: AlignedMemory
     /// Floats that one image's values take.
     let imageCount: Int
@@ -46,6 +48,7 @@ public final class Plan: Sendable {
         self.weights = weights
         kernels = builder.kernels
         steps = builder.steps
+        firstWeightBoundStep = builder.steps.firstIndex { $0 is ConvolutionStep && $0.isWeightBound } ?? builder.steps.count
         imageCount = builder.memory.count
         scratchCount = builder.scratchCount
         inputOffset = builder.memory.offsets[Network.input] ?? 0
