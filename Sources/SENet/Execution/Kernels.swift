@@ -26,6 +26,7 @@ public struct Kernels: @unchecked Sendable {
     ///
     /// - Throws: `ModelError.engine` if this CPU does not have it.
     public init(_ name: String? = nil) throws(ModelError) {
+        excite_return_large_blocks()
         // OpenBLAS's own threads would compete with ours; the setting is silently ignored by builds that use OpenMP.
         openblas_set_num_threads(1)
         guard openblas_get_num_threads() == 1 else {

@@ -174,8 +174,6 @@ extension PlanBuilder {
             }
         }
         if let error = failure.withLock({ $0 }) { throw error }
-        // What folding took.
-        excite_release_freed_memory()
         return memory
     }
 
