@@ -48,7 +48,7 @@ serve: build ## build, and serve the embedded model on port 8080
 # $(1): the build folder, $(2): more flags
 define run-tests
 	$(SWIFT) build --build-tests $(TEST_FLAGS) --scratch-path $(1) $(2)
-	$(SWIFT) test --skip-build $(TEST_FLAGS) --scratch-path $(1) $(2)
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/lsan.supp $(SWIFT) test --skip-build $(TEST_FLAGS) --scratch-path $(1) $(2)
 endef
 
 test: deps ## build, and run every test

@@ -73,11 +73,8 @@ public final class EnginePool: Sendable {
         }
         for index in 0..<options.sessions { start("session \(index)") { $0.runSession() } }
         for index in 0..<options.threads { start("decoder \(index)") { $0.decodeImages() } }
-        let failure: ModelError?? = monitor.wait { state in
-            if let failure = state.startFailure { return .some(failure) }
-            return state.startedSessions == options.sessions ? .some(nil) : nil
-        }
-        if case let failure?? = failure {
+        monitor.wait { $0.startFailure != nil || $0.startedSessions == options.sessions ? () : nil }
+        if let failure = monitor.read(\.startFailure) {
             close()
             throw failure
         }
@@ -204,11 +201,11 @@ extension EnginePool {
             for offset in models.indices {
                 let index = (state.nextModel + offset) % models.count
                 let key = ObjectIdentifier(models[index])
-                guard let waiting = state.decoded[key], !waiting.isEmpty else { continue }
-                let count = min(waiting.count, options.largestBatch)
-                state.decoded[key]?.removeFirst(count)
+                let batch = Array((state.decoded[key] ?? []).prefix(options.largestBatch))
+                guard !batch.isEmpty else { continue }
+                state.decoded[key]?.removeFirst(batch.count)
                 state.nextModel = (index + 1) % models.count
-                return .some(Array(waiting.prefix(count)))
+                return .some(batch)
             }
             return state.isClosed && state.unanswered == 0 ? .some(nil) : nil
         }
