@@ -93,7 +93,8 @@ public final class Session {
         let scratch = arena.floats + thread * plan.scratchCount
         while case let ticket = team.takeTicket(), ticket < items * count {
             let (item, index) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
-            step.run(item, in: Frame(image: image(images.lowerBound + index), weights: weights, scratch: scratch, kernels: plan.kernels.table))
+            step.run(
+                item, in: Frame(image: image(images.lowerBound + index), weights: weights, scratch: scratch, kernels: plan.kernels.table))
         }
     }
 }
