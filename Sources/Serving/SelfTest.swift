@@ -24,11 +24,15 @@ public struct SelfTest: Decodable, Sendable {
     public static func load(folder: String) throws(ModelError) -> SelfTest? {
         let path = "\(folder)/self-test.json"
         guard let data = FileManager.default.contents(atPath: path) else { return nil }
+        let test: SelfTest
         do {
-            return try JSONDecoder().decode(SelfTest.self, from: data)
+            test = try JSONDecoder().decode(SelfTest.self, from: data)
         } catch {
             throw .configuration("\(path): \(error)")
         }
+        // A test of nothing would always pass.
+        guard !test.predictions.isEmpty else { throw .configuration("\(path): 'predictions' is empty") }
+        return test
     }
 
     /// What is wrong with an answer; nil if it is as recorded.

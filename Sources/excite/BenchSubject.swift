@@ -13,7 +13,7 @@ struct BenchSubject {
     init(_ text: String, defaults: BenchSubject) throws {
         self = defaults
         for field in text.split(separator: ",") {
-            let pair = field.split(separator: "=", maxSplits: 1).map(String.init)
+            let pair = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             switch (pair[0], pair.count) {
             case (_, 1): source = try ModelOptions.source(pair[0])
             case ("batch", _): batch = try Self.number(pair)

@@ -43,6 +43,11 @@ struct SelfTestTests {
         #expect(try outcome { try $0.write(recorded($1) { $0[0].score += 5e-5 }, to: "self-test.json") } == nil)
     }
 
+    @Test("is refused where it records nothing: it could never fail")
+    func empty() {
+        #expect(throws: ModelError.self) { try outcome { folder, _ in try folder.write(recorded([]), to: "self-test.json") } }
+    }
+
     @Test("fails for another score, and says which")
     func wrongScore() throws {
         let reason = try outcome { try $0.write(recorded($1) { $0[1].score += 0.01 }, to: "self-test.json") }
