@@ -9,6 +9,7 @@ import filecmp
 import http.client
 import json
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -133,6 +134,22 @@ def check_photographs(server):
     print(f"{len(expected)} photographs: the five labels that PyTorch gives, scores within {worst:.1e}")
 
 
+def check_metric_names(server):
+    """Every metric that deploy/ speaks of is one that /metrics declares, and a histogram's parts are a histogram's."""
+    text = server.get("/metrics")[2].decode()
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    known = set()
+    for name, kind in kinds.items():
+        known |= {f"{name}_{part}" for part in ("bucket", "sum", "count")} if kind == "histogram" else {name}
+    count = 0
+    for file in ["alerts.yaml", "alerts_test.yaml", "autoscaling.yaml", "dashboard.json"]:
+        names = set(re.findall(r"\b(?:excite|process)_[a-z_]+", (ROOT / "deploy" / file).read_text()))
+        require(names, f"deploy/{file} names no metric")
+        require(names <= known, f"deploy/{file} names metrics that /metrics does not have: {', '.join(sorted(names - known))}")
+        count += len(names)
+    print(f"/metrics has all {count} metrics that the files in deploy/ name")
+
+
 def check_shutdown(server):
     """SIGTERM with a request half sent: it is answered, then the program ends with 0."""
     image = (MODEL / "self-test.jpg").read_bytes()
@@ -161,6 +178,7 @@ def main():
         check_interface(server)
         if embedded:
             check_photographs(server)
+        check_metric_names(server)
         check_shutdown(server)
     if not photographs:
         print("left out: the photographs, because ../shared is not here")
