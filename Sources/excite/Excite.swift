@@ -12,8 +12,8 @@ struct Excite: AsyncParsableCommand {
             A model is a folder as the Hugging Face hub lays it out: config.json as timm writes it, and model.safetensors. \
             Without --model, a small model for 200 everyday classes that comes with the program is used.
 
-            Every option can also be given as an environment variable: --max-batch is EXCITE_MAX_BATCH.
+            Every option, but for those of load, can also be given as an environment variable: --max-batch is EXCITE_MAX_BATCH.
             """,
         version: version,
-        subcommands: [Serve.self, Classify.self, Forward.self, Bench.self, Inspect.self, Probe.self])
+        subcommands: [Serve.self, Classify.self, Forward.self, Bench.self, Inspect.self, Load.self, Probe.self])
 }

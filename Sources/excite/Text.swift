@@ -55,7 +55,7 @@ extension Double {
     func formatted(decimals: Int) -> String { String(format: "%.\(decimals)f", self) }
 
     func rounded(decimals: Int) -> Double {
-        let scale = pow(10, Double(decimals))
+        let scale = Foundation.pow(10, Double(decimals))
         return (self * scale).rounded() / scale
     }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("The command line")
 struct CommandLineTests {
-    private static let commands = ["serve", "classify", "forward", "bench", "inspect", "probe"]
+    private static let commands = ["serve", "classify", "forward", "bench", "inspect", "load", "probe"]
 
     @Test("--help lists the commands, and each command's options")
     func help() throws {
@@ -33,7 +33,9 @@ struct CommandLineTests {
             (["classify", "x.jpg", "--threads", "0"], "--threads must be"), (["bench", "--size", "7"], "'7'"),
             (["bench", "--batch", "0"], "--batch must be"), (["bench", "--seconds", "0"], "--seconds must be"),
             (["inspect", "--batch", "0"], "--batch must be"), (["inspect", "--batch", "9223372036854775807"], "--batch must be"),
-            (["probe", "--timeout", "0"], "--timeout must be"),
+            (["probe", "--timeout", "0"], "--timeout must be"), (["load", "http://localhost"], "--rate or --closed"),
+            (["load", "http://localhost", "--rate", "0"], "--rate must be"),
+            (["load", "http://localhost", "--closed", "1", "--leave", "2"], "--leave must be"),
         ])
     func badOption(arguments: [String], message: String) throws {
         let program = try Program(arguments)

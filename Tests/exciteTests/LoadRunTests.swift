@@ -1,0 +1,249 @@
+import Foundation
+import HTTPServer
+import Synchronization
+import Testing
+
+@testable import excite
+
+#if THREAD_SANITIZER
+    private typealias Mutex = excite.Mutex
+#endif
+
+/// A value that threads change in turns.
+private final class Locked<Value: Sendable>: Sendable {
+    private let mutex: Mutex<Value>
+
+    init(_ value: Value) { mutex = Mutex(value) }
+
+    var value: Value { mutex.withLock { $0 } }
+
+    @discardableResult
+    func update<Result: Sendable>(_ body: @Sendable (inout Value) -> Result) -> Result { mutex.withLock { body(&$0) } }
+}
+
+/// A server that answers as a test says, on a free port, and counts.
+private final class ScriptedServer: Sendable {
+    let server: Server
+    private let count = Locked(0)
+
+    /// - Parameter answer: gets the number of requests before this one.
+    init(
+        configure: (inout ServerConfiguration) -> Void = { _ in }, _ answer: @escaping @Sendable (Int, Request, Responder) -> Void
+    ) throws {
+        var configuration = ServerConfiguration()
+        configuration.port = 0
+        configure(&configuration)
+        server = try Server(
+            configuration: configuration, admit: { _ in nil },
+            handle: { [count] request, responder in
+                let index = count.update { count in
+                    count += 1
+                    return count - 1
+                }
+                answer(index, request, responder)
+            }, completed: { _ in })
+    }
+
+    deinit { server.stop() }
+
+    var url: String { "http://127.0.0.1:\(server.port)" }
+    var requests: Int { count.value }
+
+    static func classified(batch: Int) -> Response {
+        Response(status: 200, contentType: "application/json", text: #"{"model": "m", "batch_size": \#(batch)}"#)
+    }
+}
+
+@Suite("excite load: runs against a server")
+struct LoadRunTests {
+    private func plan(
+        _ server: ScriptedServer, _ arrival: LoadPlan.Arrival, duration: Double, connections: Int = 64, timeout: Duration = .seconds(300),
+        change: (inout LoadPlan) -> Void = { _ in }
+    ) throws -> LoadPlan {
+        let folder = try TemporaryFolder()
+        try folder.write("an image", to: "image")
+        var plan = LoadPlan(
+            target: try LoadTarget(server.url, query: [], headers: [("X-Deadline-Ms", "250")]),
+            payload: try LoadPayload(folders: [folder.url.path], form: nil), arrival: arrival, duration: duration, connections: connections,
+            timeout: timeout)
+        change(&plan)
+        return plan
+    }
+
+    @Test("waiting shows in the latencies of an open load, at the server or for a connection", arguments: [64, 1])
+    func waitingShows(connections: Int) async throws {
+        // One at a time and 20 ms each: request n is not answered before (n + 1) · 20 ms, and is due at n · 10 ms.
+        let queue = DispatchQueue(label: "one at a time")
+        let server = try ScriptedServer { _, _, responder in
+            queue.async {
+                usleep(20_000)
+                responder.respond(ScriptedServer.classified(batch: 1))
+            }
+        }
+        let plan = try plan(server, .open(rate: 100), duration: 0.4, connections: connections) { $0.deadline = .milliseconds(250) }
+        let report = try await LoadRun(plan).run()
+        #expect(report.requests == 40)
+        let latency = try #require(report.outcomes["200"]?.latencyMs)
+        #expect(latency.minimum >= 20)
+        #expect(latency.p50 >= 150, "request 19: 400 ms - 190 ms")
+        #expect(latency.maximum >= 400, "request 39: 800 ms - 390 ms")
+        #expect(report.late >= 10, "from request 24 on every answer is later than 250 ms")
+        #expect(report.goodput <= report.throughput)
+        #expect(report.throughput <= 50)
+    }
+
+    @Test("answers are counted by status, and the report is JSON")
+    func statuses() async throws {
+        let server = try ScriptedServer { index, request, responder in
+            #expect(request.head.method == "POST" && request.head.path == "/classify")
+            #expect(request.head.header("X-Deadline-Ms") == "250")
+            #expect(request.parts.first?.withBytes { Array($0) } == Array("an image".utf8))
+            switch index % 4 {
+            case 0: responder.respond(.problem(status: 429, title: "Overloaded", detail: "later", code: "overloaded"))
+            case 1: responder.respond(ScriptedServer.classified(batch: 2))
+            default: responder.respond(ScriptedServer.classified(batch: 3))
+            }
+        }
+        let report = try await LoadRun(plan(server, .open(rate: 400), duration: 0.1)).run()
+        #expect(report.requests == 40)
+        #expect(server.requests == 40)
+        #expect(report.outcomes.mapValues(\.count) == ["200": 30, "429": 10])
+        #expect(report.batchSizes == ["2": 10, "3": 20])
+        #expect(report.unfinished == 0)
+        let object = try #require(try JSONSerialization.jsonObject(with: JSON.data(report)) as? [String: Any])
+        #expect(object["rate"] as? Double == 400)
+        #expect(object["requests"] as? Int == 40)
+        #expect(object["batch_sizes"] as? [String: Int] == ["2": 10, "3": 20])
+        let outcomes = try #require(object["outcomes"] as? [String: [String: Any]])
+        #expect(outcomes["429"]?["count"] as? Int == 10)
+        #expect((outcomes["200"]?["latency_ms"] as? [String: Double])?["p99"] ?? 0 > 0)
+        let timeline = try #require(object["timeline"] as? [[String: Any]])
+        #expect(timeline.reduce(0) { $0 + ($1["sent"] as? Int ?? 0) } == 40)
+        #expect(timeline.reduce(0) { $0 + (($1["outcomes"] as? [String: Int])?["200"] ?? 0) } == 30)
+        for text in ["429", "40 requests", "images by batch size: 2 (10), 3 (20); 2.57 images a batch", "latency of the answers with 200"] {
+            #expect(report.text.contains(text), "\(report.text)")
+        }
+    }
+
+    @Test("clients in a loop send the next request when the last one is answered")
+    func closed() async throws {
+        let inFlight = Locked((now: 0, most: 0))
+        let server = try ScriptedServer { _, _, responder in
+            inFlight.update {
+                $0.now += 1
+                $0.most = max($0.most, $0.now)
+            }
+            DispatchQueue.global().async {
+                usleep(5000)
+                inFlight.update { $0.now -= 1 }
+                responder.respond(ScriptedServer.classified(batch: 1))
+            }
+        }
+        let report = try await LoadRun(plan(server, .closed(clients: 3), duration: 0.2)).run()
+        #expect(report.clients == 3)
+        #expect(report.rate == nil)
+        #expect(report.requests == server.requests)
+        #expect(report.requests >= 3)
+        #expect(inFlight.value.most <= 3)
+        #expect(report.outcomes["200"]?.count == report.requests)
+    }
+
+    @Test("an answer that does not come in time is a timeout")
+    func timeout() async throws {
+        let held = Locked<[Responder]>([])
+        let server = try ScriptedServer { _, _, responder in held.update { $0.append(responder) } }
+        let report = try await LoadRun(plan(server, .open(rate: 50), duration: 0.1, timeout: .milliseconds(50))).run()
+        #expect(report.outcomes.mapValues(\.count) == ["timeout": 5])
+        #expect(!report.hasAnswers)
+        #expect(report.throughput == 0)
+        held.update { $0 = [] }
+    }
+
+    @Test("a server that goes away is counted, not hidden")
+    func goneAway() async throws {
+        let server = try ScriptedServer { _, _, responder in responder.respond(ScriptedServer.classified(batch: 1)) }
+        let plan = try plan(server, .open(rate: 50), duration: 0.1)
+        server.server.stop()
+        let report = try await LoadRun(plan).run()
+        #expect(report.outcomes.mapValues(\.count) == ["connection refused": 5])
+        await #expect(throws: LoadError.self) { try await plan.target.reach(timeout: .seconds(60)) }
+    }
+
+    @Test("some clients leave after sending")
+    func leaving() async throws {
+        let server = try ScriptedServer { _, request, responder in
+            DispatchQueue.global().async { responder.respond(ScriptedServer.classified(batch: 1)) }
+        }
+        let report = try await LoadRun(plan(server, .open(rate: 200), duration: 0.1) { $0.leave = 0.25 }).run()
+        #expect(report.requests == 20)
+        #expect(report.left == 5)
+        #expect(report.outcomes["200"]?.count == 15)
+        #expect(eventually { server.requests == 20 }, "who leaves has sent everything")
+    }
+
+    @Test("slow connections drip until the server has enough, beside normal requests; cancelling ends the run with its report")
+    func slow() async throws {
+        let server = try ScriptedServer(configure: { $0.receiveTimeout = .milliseconds(500) }) { _, _, responder in
+            responder.respond(ScriptedServer.classified(batch: 1))
+        }
+        let run = LoadRun(try plan(server, .open(rate: 10), duration: 3600) { $0.slow = 4 })
+        let task = Task { try await run.run() }
+        var waits = 0
+        // Only keeps a failing test from hanging.
+        while run.recorder.snapshot.slow[.status(408)]?.totalCount ?? 0 < 5, waits < 3000 {
+            try await Task.sleep(for: .milliseconds(100))
+            waits += 1
+        }
+        task.cancel()
+        let report = try await task.value
+        let slow = try #require(report.slowConnections?["408"], "\(report.text)")
+        #expect(slow.count >= 5)
+        #expect(slow.latencyMs.minimum >= 499)
+        #expect(report.outcomes["200"]?.count ?? 0 > 0)
+        #expect(report.seconds < 3600)
+        #expect(report.text.contains("slow connections"))
+    }
+}
+
+@Suite("excite load: the command")
+struct LoadCommandTests {
+    @Test("reports what a server of this program answered")
+    func command() throws {
+        let service = try TestService()
+        let folder = try TemporaryFolder()
+        try folder.write(Data(TestImages.jpeg()), to: "image.jpg")
+        let program = try Program(
+            [
+                "load", "http://127.0.0.1:\(service.server.port)", "--rate", "20", "--duration", "0.5", "--images", folder.url.path,
+                "--top",
+                "2", "--form", "image", "--format", "json",
+            ])
+        #expect(try program.exitStatus() == 0, "\(program.errors)")
+        let report = try #require(try JSONSerialization.jsonObject(with: Data(program.output.utf8)) as? [String: Any])
+        let outcomes = try #require(report["outcomes"] as? [String: [String: Any]])
+        #expect(outcomes.keys.sorted() == ["200"])
+        #expect(outcomes["200"]?["count"] as? Int == 10)
+        #expect((report["batch_sizes"] as? [String: Int])?.values.reduce(0, +) == 10)
+    }
+
+    @Test("an interrupt ends it early, with its report")
+    func interrupt() throws {
+        let service = try TestService()
+        let program = try Program(["load", "http://127.0.0.1:\(service.server.port)", "--rate", "5", "--duration", "600"])
+        #expect(eventually { program.errors.contains("sent") }, "its progress")
+        program.signal(SIGINT)
+        #expect(try program.exitStatus() == 0, "\(program.errors)")
+        #expect(program.output.contains("latency of the answers with 200"), "\(program.output)")
+    }
+
+    @Test("ends with 1 where nobody listens, and says so")
+    func nobody() throws {
+        var service: TestService? = try TestService(.loading)
+        let port = try #require(service?.server.port)
+        service = nil
+        let program = try Program(["load", "http://127.0.0.1:\(port)", "--rate", "5"])
+        #expect(try program.exitStatus() == 1)
+        #expect(program.errors == "excite: 127.0.0.1:\(port): connection refused; is the server running there?\n")
+        #expect(program.output.isEmpty)
+    }
+}

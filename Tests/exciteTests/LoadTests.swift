@@ -1,0 +1,114 @@
+import Foundation
+import NIOCore
+import Testing
+
+@testable import excite
+
+@Suite("excite load: what is sent when, and what is made of the answers")
+struct LoadTests {
+    @Test("requests are due at a constant rate")
+    func arrivals() {
+        let arrivals = Arrivals(rate: 40, duration: 2.5)
+        #expect(arrivals.count == 100)
+        #expect(arrivals.offset(0) == .zero)
+        #expect(arrivals.offset(10) == .milliseconds(250))
+        #expect(Arrivals(rate: 0.1, duration: 1).count == 1, "at least one")
+    }
+
+    @Test("a share is spread evenly", arguments: [(0.0, []), (0.3, [3, 6, 9]), (0.5, [1, 3, 5, 7, 9]), (1.0, Array(0..<10))])
+    func share(share: Double, expected: [Int]) {
+        #expect((0..<10).filter(EvenShare(share: share).contains) == expected)
+    }
+
+    @Test(
+        "a URL without a path asks /classify",
+        arguments: [
+            ("http://localhost:8080", "http://localhost:8080/classify?top=3", "/classify?top=3", 8080),
+            ("http://localhost/", "http://localhost/classify?top=3", "/classify?top=3", 80),
+            ("https://a.example/v1/labels?x=1#y", "https://a.example/v1/labels?x=1&top=3", "/v1/labels?x=1&top=3", 443),
+        ])
+    func target(text: String, url: String, path: String, port: Int) throws {
+        let target = try LoadTarget(text, query: [("top", "3")], headers: [("X-Deadline-Ms", "50")])
+        #expect(target.url == url)
+        #expect(target.port == port)
+        #expect(target.head(contentLength: 7).hasPrefix("POST \(path) HTTP/1.1\r\nHost: "))
+        #expect(target.head(contentLength: 7).hasSuffix("\r\nX-Deadline-Ms: 50\r\nContent-Length: 7\r\n\r\n"))
+    }
+
+    @Test("what is no URL is refused", arguments: ["localhost:8080", "8080", "ftp://localhost", "http://", ""])
+    func badTarget(text: String) {
+        #expect(throws: LoadError.self) { try LoadTarget(text, query: [], headers: []) }
+    }
+
+    @Test("a folder's files are sent by name, hidden ones and folders left out")
+    func payload() throws {
+        let folder = try TemporaryFolder()
+        for (name, text) in [("b", "two"), ("a", "one"), (".hidden", "no")] { try folder.write(text, to: name) }
+        try FileManager.default.createDirectory(at: folder.url.appending(path: "c"), withIntermediateDirectories: false)
+        let payload = try LoadPayload(folders: [folder.url.path], form: nil)
+        #expect(payload.bodies.map { String(buffer: $0) } == ["one", "two"])
+        let form = try LoadPayload(folders: [folder.url.path, folder.url.path], form: "image")
+        #expect(form.bodies.count == 4)
+        #expect(String(buffer: form.bodies[0]).contains("name=\"image\"; filename=\"a\""))
+        #expect(form.contentType.hasPrefix("multipart/form-data; boundary="))
+        #expect(throws: LoadError.self) { try LoadPayload(folders: [folder.url.appending(path: "c").path], form: nil) }
+        #expect(throws: LoadError.self) { try LoadPayload(folders: ["/nowhere"], form: nil) }
+    }
+
+    @Test("batch sizes are read from one image's answer and from several images'")
+    func batchSizes() {
+        func sizes(_ text: String) -> [Int] { LoadClient.batchSizes(.init(string: text)) }
+        #expect(sizes(#"{"model": "m", "batch_size": 4}"#) == [4])
+        #expect(sizes(#"{"results": [{"batch_size": 2}, {"error": {}}, {"batch_size": 3}]}"#) == [2, 3])
+        #expect(sizes("tabby") == [])
+    }
+
+    @Test("the plot counts every request once")
+    func plot() throws {
+        var latencies = LoadRecorder.Latencies(highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: .three)
+        #expect(LatencyPlot(latencies: latencies).text == "")
+        latencies.record(1000)
+        #expect(LatencyPlot(latencies: latencies).text.split(separator: "\n").count == 2, "a heading and a row")
+        for value in stride(from: 1500, through: 90_000, by: 500) { latencies.record(UInt64(value)) }
+        let rows = LatencyPlot(latencies: latencies, rows: 8, width: 20).text.split(separator: "\n").dropFirst()
+        #expect(rows.count == 8)
+        let counts = try rows.map { try #require(Int($0.split(separator: " ")[1])) }
+        #expect(counts.reduce(0, +) == Int(latencies.totalCount))
+        let last = try #require(rows.last)
+        #expect(last.contains("100.0 %"))
+        #expect(last.hasPrefix("    90.") || last.hasPrefix("    90"), "the largest latency, in ms: \(last)")
+        #expect(rows.map { $0.count { "█▏▎▍▌▋▊▉".contains($0) } }.max() == 20, "the longest bar fills the width")
+    }
+
+    @Test("a recorder tells answers in time from late ones and from those after the run")
+    func recorder() {
+        let recorder = LoadRecorder(duration: .seconds(3600), deadline: .seconds(1))
+        let now = ContinuousClock.now
+        // Two seconds ago: its answer is late. In an hour: in time, on the slowest machine.
+        for due in [now - .seconds(2), now + .seconds(3600)] {
+            recorder.sent(due: due)
+            recorder.finished(.init(outcome: .answered, batchSizes: [3]), due: due)
+        }
+        for outcome in [LoadOutcome.status(429), .timeout] {
+            recorder.sent(due: now)
+            recorder.finished(.init(outcome: outcome), due: now)
+        }
+        recorder.sent(due: now)
+        recorder.left()
+        recorder.sent(due: now)
+        recorder.cutShort()
+        recorder.sent(due: now)
+        let record = recorder.snapshot
+        #expect(record.sent == 7)
+        #expect(record.inFlight == 1)
+        #expect(record.left == 1)
+        #expect(record.unfinished == 1)
+        #expect(record.answered == 2)
+        #expect(record.late == 1)
+        #expect(record.answeredInTime == 1)
+        #expect(record.batchSizes == [3: 2])
+        #expect(record.outcomes.mapValues { $0.totalCount } == [.answered: 2, .status(429): 1, .timeout: 1])
+        #expect(record.outcomes[.answered].map { $0.max >= 1_990_000 } == true, "microseconds since it was due")
+        #expect(LoadProgress.line(record, elapsed: 1, duration: 5).contains("200: 2   429: 1   timeout: 1   1 waiting"))
+    }
+}
