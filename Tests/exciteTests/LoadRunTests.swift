@@ -28,7 +28,7 @@ private final class ScriptedServer: Sendable {
 
     /// - Parameter answer: gets the number of requests before this one.
     init(
-        configure: (inout ServerConfiguration) -> Void = { _ in }, _ answer: @escaping @Sendable (Int, Request, Responder) -> Void
+        configure: (inout ServerConfiguration) -> Void = { _ in }, answer: @escaping @Sendable (Int, Request, Responder) -> Void
     ) throws {
         var configuration = ServerConfiguration()
         configuration.port = 0
@@ -183,9 +183,9 @@ struct LoadRunTests {
 
     @Test("slow connections drip until the server has enough, beside normal requests; cancelling ends the run with its report")
     func slow() async throws {
-        let server = try ScriptedServer(configure: { $0.receiveTimeout = .milliseconds(500) }) { _, _, responder in
-            responder.respond(ScriptedServer.classified(batch: 1))
-        }
+        let server = try ScriptedServer(
+            configure: { $0.receiveTimeout = .milliseconds(500) },
+            answer: { _, _, responder in responder.respond(ScriptedServer.classified(batch: 1)) })
         let run = LoadRun(try plan(server, .open(rate: 10), duration: 3600) { $0.slow = 4 })
         let task = Task { try await run.run() }
         var waits = 0

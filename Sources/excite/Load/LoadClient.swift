@@ -21,9 +21,9 @@ struct LoadClient {
     /// The part of `/classify`'s answer that is of interest here.
     private struct Body: Decodable {
         struct Entry: Decodable {
-            var batch_size: Int?
+            var batchSize: Int?
         }
-        var batch_size: Int?
+        var batchSize: Int?
         var results: [Entry]?
     }
 
@@ -69,8 +69,10 @@ struct LoadClient {
 
     /// Empty where the answer says nothing of batches.
     static func batchSizes(_ body: ByteBuffer) -> [Int] {
-        guard let answer = try? JSONDecoder().decode(Body.self, from: Data(body.readableBytesView)) else { return [] }
-        return answer.batch_size.map { [$0] } ?? answer.results?.compactMap(\.batch_size) ?? []
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        guard let answer = try? decoder.decode(Body.self, from: Data(body.readableBytesView)) else { return [] }
+        return answer.batchSize.map { [$0] } ?? answer.results?.compactMap(\.batchSize) ?? []
     }
 }
 

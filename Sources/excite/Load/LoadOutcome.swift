@@ -14,6 +14,9 @@ enum LoadOutcome: Hashable, Comparable, CustomStringConvertible {
 
     static let answered = LoadOutcome.status(200)
 
+    /// Whether there was an answer at all.
+    var isStatus: Bool { if case .status = self { true } else { false } }
+
     init(_ error: any Error) {
         switch error {
         case let error as HTTPClientError:

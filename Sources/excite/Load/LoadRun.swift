@@ -80,8 +80,10 @@ struct LoadRun {
                 group.addTask {
                     var index = number
                     repeat {
-                        await send(index, due: .now)
+                        let outcome = await send(index, due: .now)
                         index += clients
+                        // Failing takes no time: without a pause, nothing else would be done.
+                        if let outcome, !outcome.isStatus { try? await Task.sleep(for: .milliseconds(100)) }
                     } while elapsed < plan.duration && !Task.isCancelled
                 }
             }
@@ -91,15 +93,20 @@ struct LoadRun {
 
     private var elapsed: Double { (ContinuousClock.now - recorder.started).seconds }
 
-    private func send(_ index: Int, due: ContinuousClock.Instant) async {
+    /// - Returns: nil where this client left, or the run's end came first.
+    @discardableResult
+    private func send(_ index: Int, due: ContinuousClock.Instant) async -> LoadOutcome? {
         recorder.sent(due: due)
         if leaving.contains(index) {
             await leave(plan.target, plan.payload, index)
             recorder.left()
-        } else if let reply = await client.send(index, due: due) {
-            recorder.finished(reply, due: due)
-        } else {
-            recorder.cutShort()
+            return nil
         }
+        guard let reply = await client.send(index, due: due) else {
+            recorder.cutShort()
+            return nil
+        }
+        recorder.finished(reply, due: due)
+        return reply.outcome
     }
 }
