@@ -9,7 +9,7 @@ EXCITE = .build/release/excite
 # Tests run optimised: kernels at -O0 are a hundred times slower.
 TEST_FLAGS = -c release -Xswiftc -enable-testing
 # What pkg-config calls a library, and the Debian package that has it.
-LIBRARIES = libmicrohttpd:libmicrohttpd-dev libturbojpeg:libturbojpeg0-dev openblas:libopenblas-dev zlib:zlib1g-dev
+LIBRARIES = libmicrohttpd:libmicrohttpd-dev openblas:libopenblas-dev libjpeg:libjpeg62-turbo-dev libpng:libpng-dev libwebpdemux:libwebp-dev zlib:zlib1g-dev
 
 .DEFAULT_GOAL = help
 .PHONY: help deps build serve test test-address test-thread bench lint image clean

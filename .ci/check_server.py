@@ -150,6 +150,24 @@ def check_metric_names(server):
     print(f"/metrics has all {count} metrics that the files in deploy/ name")
 
 
+def check_intake(server):
+    """Images that servers often get wrong, and what must be refused: each has its status, and disturbs no other."""
+    cat = SHARED / "images/free/cat.jpg"
+    right = json.loads(server.classify(cat)[2])["predictions"]
+    counts = {}
+    for folder in ["odd", "bad"]:
+        index = json.loads((SHARED / "images" / folder / "index.json").read_text())
+        counts[folder] = len(index)
+        for name, entry in index.items():
+            status, _, body = server.classify(SHARED / "images" / folder / name)
+            require(status == entry["status"], f"{folder}/{name}: {status} {body}, but {entry['is']}")
+            if name.startswith("exif_"):
+                first = json.loads(body)["predictions"][0]["class"]
+                require(first == right[0]["class"], f"{name}: it is taken for {first}, upright for {right[0]['class']}")
+            require(json.loads(server.classify(cat)[2])["predictions"] == right, f"the answer after {folder}/{name} is another")
+    print(f"{counts['odd']} odd images are classified, {counts['bad']} bad ones refused, each with its status")
+
+
 def check_shutdown(server):
     """SIGTERM with a request half sent: it is answered, then the program ends with 0."""
     image = (MODEL / "self-test.jpg").read_bytes()
@@ -179,6 +197,8 @@ def main():
         if embedded:
             check_photographs(server)
         check_metric_names(server)
+        if (SHARED / "images/bad/index.json").exists():
+            check_intake(server)
         check_shutdown(server)
     if not photographs:
         print("left out: the photographs, because ../shared is not here")

@@ -1,57 +1,3 @@
-/// The image formats that are served. The raw value is what an answer calls the format.
-public enum ImageFormat: String, Sendable {
-    case jpeg
-}
-
-/// What a file said about its image.
-public struct ImageDescription: Sendable, Equatable {
-    public var format: ImageFormat
-    /// Pixels a row, as stored.
-    public var width: Int
-    /// Rows, as stored.
-    public var height: Int
-    /// The EXIF orientation that was undone, 1 to 8; 1 is upright. Always 1: orientations are not read yet.
-    public var orientation: Int
-    /// How the file stores colour: "rgb" (which includes YCbCr), "gray" or "cmyk" (which includes YCCK).
-    public var colorMode: String
-
-    public init(format: ImageFormat, width: Int, height: Int, orientation: Int, colorMode: String) {
-        self.format = format
-        self.width = width
-        self.height = height
-        self.orientation = orientation
-        self.colorMode = colorMode
-    }
-}
-
-/// Bounds on what one image may ask of the decoder, all known before the work they bound is begun.
-public struct ImageLimits: Sendable {
-    /// Width times height.
-    public var pixels: Int
-    /// The longer edge, in pixels. 65,500 is the most that libjpeg itself takes.
-    public var dimension: Int
-    /// Scans of one JPEG: each is a pass over the whole image, and a few bytes are enough to ask for one.
-    public var scans: Int
-
-    public init(pixels: Int = 100_000_000, dimension: Int = 65_500, scans: Int = 200) {
-        self.pixels = pixels
-        self.dimension = dimension
-        self.scans = scans
-    }
-
-    /// - Throws: `ImageError.tooLarge` for a size past a limit.
-    func check(width: Int, height: Int) throws(ImageError) {
-        guard width <= dimension, height <= dimension else {
-            throw .tooLarge(width: width, height: height, limit: "\(dimension) pixels an edge")
-        }
-        let (area, overflow) = width.multipliedReportingOverflow(by: height)
-        guard !overflow, area <= pixels else {
-            let limit = pixels.isMultiple(of: 1_000_000) ? "\(pixels / 1_000_000) megapixels" : "\(pixels) pixels"
-            throw .tooLarge(width: width, height: height, limit: limit)
-        }
-    }
-}
-
 /// An image together with what its file said about it.
 public struct DecodedImage: Sendable {
     public let image: RGBImage
@@ -63,25 +9,88 @@ public struct DecodedImage: Sendable {
     }
 }
 
-/// Turns the bytes of an image file into 8-bit RGB, bit for bit as Pillow's `Image.open(…).convert("RGB")` does.
+/// Turns the bytes of an image file into 8-bit RGB, bit for bit as Pillow's `Image.open(…).convert("RGB")` does, and into a network's crop.
 ///
-/// Holds no state but the limits: one decoder serves any number of threads at the same time.
+/// Holds nothing but settings: one decoder serves any number of threads at the same time.
 public struct ImageDecoder: Sendable {
-    public let limits: ImageLimits
-
-    public init(limits: ImageLimits = ImageLimits()) {
-        self.limits = limits
+    /// What becomes of the orientation that a file's EXIF data gives.
+    public enum EXIF: String, Sendable, CaseIterable {
+        /// The image is turned upright, as every viewer shows it: Pillow's `ImageOps.exif_transpose`.
+        case apply
+        /// The image stays as it is stored, as timm evaluates it.
+        case ignore
     }
 
-    /// Decodes a whole file.
+    /// At what size a JPEG is decoded.
+    public enum Scale: String, Sendable, CaseIterable {
+        /// As it is stored, so that every pixel is Pillow's.
+        case full
+        /// Where it is far larger than the resized image: at an eighth, a quarter or a half of its size. Faster, and other pixels.
+        case scaled
+    }
+
+    public var limits: ImageLimits
+    public var exif: EXIF
+    public var scale: Scale
+
+    public init(limits: ImageLimits = ImageLimits(), exif: EXIF = .apply, scale: Scale = .full) {
+        self.limits = limits
+        self.exif = exif
+        self.scale = scale
+    }
+
+    /// Decodes a file and makes the 8-bit crop that the network sees, `preprocessing.width` x `preprocessing.height`.
     ///
-    /// An image is decoded completely or not at all: where Pillow warns and fills the rest in gray, this throws.
-    /// - Parameter bytes: the file's bytes; they are read during the call only.
+    /// The rows are resized as they are decoded: what is held of an image of 24 megapixels is a few of its rows, unless its format asks for
+    /// more (see `ImageLimits.memory`). An image is decoded completely or not at all: rows that the crop leaves out must be sound, too, and
+    /// where Pillow warns and fills the rest in gray, this throws.
+    /// - Parameters:
+    ///   - bytes: the file; read during the call only.
+    ///   - deadline: when nobody waits for the crop any more: the work ends within a strip of rows.
     /// - Throws: `ImageError`, whatever the bytes are: no input ends the process.
+    /// - Precondition: the preprocessing's `problem` is nil.
+    public func crop(
+        _ bytes: UnsafeRawBufferPointer, for preprocessing: Preprocessing, deadline: ContinuousClock.Instant? = nil
+    ) throws(ImageError) -> DecodedImage {
+        let time = TimeLimit(limits.time, deadline: deadline)
+        var opened = try open(bytes)
+        let orientation = exif == .apply ? opened.description.orientation : .upright
+        let stored = (opened.description.width, opened.description.height)
+        if scale == .scaled, let jpeg = opened.rows as? JPEGRows {
+            try jpeg.scale(eighths: preprocessing.eighths(stored: stored, orientation))
+        }
+        let crop = try preprocessing.crop(opened.rows, stored: stored, orientation, time)
+        opened.description.warnings = try opened.rows.finish()
+        return DecodedImage(image: crop, description: opened.description)
+    }
+
+    /// Decodes a whole file, and leaves it as it is stored: what `crop` is held against.
+    ///
+    /// - Parameter bytes: read during the call only.
+    /// - Throws: `ImageError`.
     public func decode(_ bytes: UnsafeRawBufferPointer) throws(ImageError) -> DecodedImage {
+        var opened = try open(bytes)
+        let (width, height) = (opened.rows.width, opened.rows.height)
+        try opened.rows.start(columns: 0..<width, rows: 0..<height, time: TimeLimit(limits.time, deadline: nil))
+        var pixels = [UInt8](repeating: 0, count: 3 * width * height)
+        let result = pixels.withUnsafeMutableBufferPointer { pixels in
+            Result { () throws(ImageError) in
+                guard let base = pixels.baseAddress else { return }
+                for row in 0..<height { try opened.rows.read(into: base + 3 * width * row) }
+            }
+        }
+        try result.get()
+        opened.description.warnings = try opened.rows.finish()
+        return DecodedImage(image: RGBImage(width: width, height: height, pixels: pixels), description: opened.description)
+    }
+
+    /// Reads the header and holds it against the limits.
+    private func open(_ bytes: UnsafeRawBufferPointer) throws(ImageError) -> OpenedImage {
         guard !bytes.isEmpty else { throw .empty }
         switch ImageSignature(bytes) {
-        case .jpeg: return try decodeJPEG(bytes, limits: limits)
+        case .served(.jpeg): return try JPEGRows.open(bytes, limits: limits)
+        case .served(.png): return try PNGRows.open(bytes, limits: limits)
+        case .served(.webp): return try WebPRows.open(bytes, limits: limits)
         case .other(let looksLike): throw .unsupportedFormat(looksLike)
         }
     }

@@ -1,13 +1,17 @@
 /// What the first bytes say a file is. The bytes decide, never a file name or a media type.
 enum ImageSignature: Equatable {
-    case jpeg
+    case served(ImageFormat)
     /// Not served; the value completes "this looks like …".
     case other(String)
 
     init(_ bytes: UnsafeRawBufferPointer) {
         // Two bytes, not the usual three, so that a JPEG cut off after its start marker is called corrupt.
         if bytes.starts(with: [0xFF, 0xD8]) {
-            self = .jpeg
+            self = .served(.jpeg)
+        } else if bytes.starts(with: PNGChunks.signature) {
+            self = .served(.png)
+        } else if bytes.starts(with: Array("RIFF".utf8)), bytes.dropFirst(8).starts(with: Array("WEBP".utf8)) {
+            self = .served(.webp)
         } else {
             self = .other(Self.signatures.first { $0.matches(bytes) }?.name ?? Self.guess(bytes))
         }
@@ -25,9 +29,7 @@ enum ImageSignature: Equatable {
 
     /// The formats that clients send by mistake, for the error's sake only.
     private static let signatures = [
-        Signature(magic: "\u{89}PNG\r\n\u{1A}\n", name: "a PNG image"),
         Signature(magic: "GIF8", name: "a GIF image"),
-        Signature(offset: 8, magic: "WEBP", name: "a WebP image"),
         Signature(offset: 4, magic: "ftypavif", name: "an AVIF image"),
         Signature(offset: 4, magic: "ftypheic", name: "a HEIC image"),
         Signature(offset: 4, magic: "ftypmif1", name: "a HEIF image"),
@@ -43,6 +45,7 @@ enum ImageSignature: Equatable {
         Signature(magic: "\u{1F}\u{8B}", name: "gzip-compressed data"),
         Signature(magic: "data:", name: "a data URL (send the bytes themselves, not base64)"),
         Signature(magic: "/9j/", name: "a JPEG in base64 (send the bytes themselves)"),
+        Signature(magic: "iVBORw0K", name: "a PNG in base64 (send the bytes themselves)"),
     ]
 
     private static func guess(_ bytes: UnsafeRawBufferPointer) -> String {

@@ -50,14 +50,49 @@ public struct Preprocessing: Sendable, Equatable {
         return nil
     }
 
-    /// The 8-bit crop that the network sees, `width` x `height`.
+    /// The 8-bit crop that the network sees of an upright image, `width` x `height`.
+    ///
+    /// - Throws: nothing; `ImageDecoder.crop` goes the same way, and files can be broken.
     /// - Precondition: `problem` is nil.
-    public func crop(_ image: RGBImage) -> RGBImage {
-        let pixels = [UInt8](unsafeUninitializedCapacity: 3 * width * height) { buffer, initialized in
-            write(image, into: buffer)
-            initialized = buffer.count
+    public func crop(_ image: RGBImage) throws(ImageError) -> RGBImage {
+        let size = (image.width, image.height)
+        return try crop(MemoryRows(image), stored: size, .upright, TimeLimit(.seconds(3600), deadline: nil))
+    }
+
+    /// Makes the crop of an image's rows: every one of them is read.
+    ///
+    /// - Parameter stored: the size that the file gives.
+    func crop(
+        _ source: any RowDecoder, stored: (width: Int, height: Int), _ orientation: Orientation, _ time: TimeLimit
+    ) throws(ImageError) -> RGBImage {
+        if let problem { preconditionFailure(problem) }
+        let plan = CropPlan(self, stored: stored, width: source.width, height: source.height, orientation)
+        try source.start(columns: plan.columns.used, rows: plan.rows.used, time: time)
+        var pixels = [UInt8](repeating: 0, count: 3 * width * height)
+        if cropMode == .border, plan.x.count < width || plan.y.count < height { fill(&pixels) }
+        let result = pixels.withUnsafeMutableBufferPointer { pixels in
+            Result { () throws(ImageError) in
+                guard let base = pixels.baseAddress else { return }
+                let window = base + 3 * (plan.y.offset * width + plan.x.offset)
+                let resampler = Resampler(source, plan.columns, plan.rows, verticalFirst: plan.verticalFirst)
+                if orientation == .upright {
+                    try resampler.run(into: window, rowBytes: 3 * width)
+                } else {
+                    let rowBytes = 3 * plan.columns.starts.count
+                    let resized = Scratch<UInt8>(rowBytes * plan.rows.starts.count, filledWith: 0)
+                    try resampler.run(into: resized.base, rowBytes: rowBytes)
+                    plan.turn(resized.base, into: window, rowBytes: 3 * width)
+                }
+            }
         }
+        try result.get()
         return RGBImage(width: width, height: height, pixels: pixels)
+    }
+
+    /// Surrounds an image smaller than the crop with the mean colour, in border mode; in the others it is black.
+    private func fill(_ pixels: inout [UInt8]) {
+        let color = mean.map { UInt8(min(max((255 * $0).rounded(.toNearestOrEven), 0), 255)) }
+        for index in pixels.indices { pixels[index] = color[index % 3] }
     }
 
     /// Writes the network's input for a crop, planar (3, height, width): `(x / 255 - mean) / standardDeviation` in float32, in that order.
@@ -83,28 +118,5 @@ public struct Preprocessing: Sendable, Equatable {
             let channel = index / 256
             return (Float(index % 256) / 255 - Float(mean[channel])) / Float(standardDeviation[channel])
         }
-    }
-
-    /// Writes the crop, (height, width, 3), over all of `output`, which may be uninitialised.
-    private func write(_ image: RGBImage, into output: UnsafeMutableBufferPointer<UInt8>) {
-        if let problem { preconditionFailure(problem) }
-        guard let base = output.baseAddress else { return }
-        let size = resizedSize(width: image.width, height: image.height)
-        let x = Placement(resized: size.width, crop: width)
-        let y = Placement(resized: size.height, crop: height)
-        if x.count < width || y.count < height {
-            let fill = fillColor
-            for pixel in 0..<width * height {
-                for channel in 0..<3 { base[3 * pixel + channel] = fill[channel] }
-            }
-        }
-        Resampler(image, width: size.width, height: size.height, x: x.window, y: y.window, interpolation)
-            .run(into: base + 3 * (y.offset * width + x.offset), rowBytes: 3 * width)
-    }
-
-    /// What surrounds an image smaller than the crop: the mean colour in border mode, else black.
-    private var fillColor: [UInt8] {
-        guard cropMode == .border else { return [0, 0, 0] }
-        return mean.map { UInt8(min(max((255 * $0).rounded(.toNearestOrEven), 0), 255)) }
     }
 }

@@ -1,44 +1,41 @@
 // Letters: h is the window's height; a lane is one sample of a row, three a pixel.
 
-/// Resizes an image and cuts a window out of the result, in one go and bit for bit as Pillow's `resize` and `crop` do: one axis to 8 bits,
-/// then the other, each computed only where the window needs it.
+/// Resizes an image while its rows come and cuts a window out of the result, bit for bit as Pillow's `resize` and `crop` do: one axis to
+/// 8 bits, then the other, each computed only where the window needs it.
 ///
 /// The vertical pass works on sixteen lanes of a row at a time. The horizontal pass works on strips of eight rows, turned on their side,
-/// so that it is the same arithmetic: one weight for a whole vector. Only as many rows are kept between the passes as one output row needs.
+/// so that it is the same arithmetic: one weight for a whole vector. Only as many rows are kept as one output row needs: resized ones, or
+/// where the vertical pass goes first, the decoder's.
 struct Resampler {
     private let columns: ResampleTable
     private let rows: ResampleTable
-    private let source: RGBImage
-    /// Since version 13 Pillow takes an image vertically first where that axis shrinks by much more than the other
-    /// (python-pillow/Pillow#9549); the 8-bit values between the passes make this visible in the result. Which images those are was found
-    /// by trying thousands of sizes on Pillow 13.0.
+    private let source: any RowDecoder
     private let verticalFirst: Bool
 
-    /// - Parameters:
-    ///   - width, height: the size of the whole resized image.
-    ///   - x, y: the window, within that size; not empty.
-    init(_ source: RGBImage, width: Int, height: Int, x: Range<Int>, y: Range<Int>, _ interpolation: Interpolation) {
+    /// - Parameter source: has been started.
+    init(_ source: any RowDecoder, _ columns: ResampleTable, _ rows: ResampleTable, verticalFirst: Bool) {
         self.source = source
-        verticalFirst = source.height > height && source.height - height > 2 * (source.width - width)
-        columns = ResampleTable(interpolation, source: source.width, target: width, window: x)
-        rows = ResampleTable(interpolation, source: source.height, target: height, window: y)
+        self.columns = columns
+        self.rows = rows
+        self.verticalFirst = verticalFirst
     }
 
-    /// Writes the window, (h, width of the window, 3), its rows `rowBytes` apart.
-    func run(into output: UnsafeMutablePointer<UInt8>, rowBytes: Int) {
-        source.pixels.withUnsafeBufferPointer { pixels in
-            guard let base = pixels.baseAddress else { return }
-            let pixels = Rows(base: base + 3 * columns.used.lowerBound, bytes: 3 * source.width)
-            if verticalFirst {
-                runVerticalFirst(pixels, into: output, rowBytes)
-            } else {
-                runHorizontalFirst(pixels, into: output, rowBytes)
-            }
+    /// Reads all rows, and writes the window, (h, width of the window, 3), its rows `rowBytes` apart.
+    func run(into output: UnsafeMutablePointer<UInt8>, rowBytes: Int) throws(ImageError) {
+        let row = Scratch<UInt8>(3 * source.width, filledWith: 0)
+        for _ in 0..<rows.used.lowerBound { try source.read(into: row.base) }
+        if verticalFirst {
+            try runVerticalFirst(into: output, rowBytes)
+        } else {
+            try runHorizontalFirst(into: output, rowBytes)
         }
+        for _ in rows.used.upperBound..<source.height { try source.read(into: row.base) }
     }
 
-    private func runHorizontalFirst(_ pixels: Rows, into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int) {
+    private func runHorizontalFirst(into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int) throws(ImageError) {
         let lanes = 3 * columns.starts.count
+        let sourceBytes = 3 * source.width
+        let read = Scratch<UInt8>(8 * sourceBytes, filledWith: 0)
         // Strips of eight rows in a ring; as many as the taps of one output row can lie in.
         let strips = (rows.stride + 14) / 8
         let resized = Scratch<UInt8>(8 * strips * lanes, filledWith: 0)
@@ -48,26 +45,41 @@ struct Resampler {
         for y in rows.starts.indices {
             let first = rows.starts[y] - origin
             let end = first + rows.counts[y]
-            for strip in max(next, first / 8)..<max(next, first / 8, (end + 7) / 8) {
-                let from = Rows(base: pixels.base + (origin + 8 * strip) * pixels.bytes, bytes: pixels.bytes)
-                let count = min(8, rows.used.count - 8 * strip)
-                resizeStrip(from, turned, into: resized.base + strip % strips * 8 * lanes, lanes, count)
+            while next * 8 < end {
+                let count = min(8, rows.used.count - 8 * next)
+                for row in 0..<count { try source.read(into: read.base + row * sourceBytes) }
+                // `nearest` passes over rows.
+                if next * 8 + count > first {
+                    let from = Rows(base: UnsafePointer(read.base) + 3 * columns.used.lowerBound, bytes: sourceBytes)
+                    resizeStrip(from, turned, into: resized.base + next % strips * 8 * lanes, lanes, count)
+                }
+                next += 1
             }
-            next = max(next, (end + 7) / 8)
             let ring = Rows(base: UnsafePointer(resized.base), bytes: lanes, wrap: 8 * strips)
             resizeVertically(ring, first, y, lanes, into: output + y * rowBytes)
         }
     }
 
-    private func runVerticalFirst(_ pixels: Rows, into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int) {
+    private func runVerticalFirst(into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int) throws(ImageError) {
         let lanes = 3 * columns.used.count
+        let sourceBytes = 3 * source.width
+        let kept = min(rows.stride, rows.used.count)
+        let read = Scratch<UInt8>(kept * sourceBytes, filledWith: 0)
+        let ring = Rows(base: UnsafePointer(read.base) + 3 * columns.used.lowerBound, bytes: sourceBytes, wrap: kept)
         let resized = Scratch<UInt8>(8 * lanes, filledWith: 0)
         let turned = Turned(inputLanes: lanes, outputLanes: 3 * columns.starts.count)
         let height = rows.starts.count
+        let origin = rows.used.lowerBound
+        var next = 0  // first row not yet read
         for strip in stride(from: 0, to: height, by: 8) {
             let count = min(8, height - strip)
             for row in 0..<count {
-                resizeVertically(pixels, rows.starts[strip + row], strip + row, lanes, into: resized.base + row * lanes)
+                let first = rows.starts[strip + row] - origin
+                while next < first + rows.counts[strip + row] {
+                    try source.read(into: read.base + next % kept * sourceBytes)
+                    next += 1
+                }
+                resizeVertically(ring, first, strip + row, lanes, into: resized.base + row * lanes)
             }
             let from = Rows(base: UnsafePointer(resized.base), bytes: lanes)
             resizeStrip(from, turned, into: output + strip * rowBytes, rowBytes, count)
@@ -222,7 +234,7 @@ private struct Turned {
 }
 
 /// Working memory of one resize.
-private final class Scratch<Element: BitwiseCopyable> {
+final class Scratch<Element: BitwiseCopyable> {
     let base: UnsafeMutablePointer<Element>
     let count: Int
 

@@ -6,7 +6,7 @@ struct ResampleTable {
     /// Pillow's PRECISION_BITS: of 32 bits, 8 are the sample's and 2 leave room for weights beyond 1 and below 0.
     static let fractionBits: Int32 = 22
 
-    /// First source position of each output, (outputs). Never falling.
+    /// First source position of each output, (outputs). Never falling, nor are the ends.
     private(set) var starts: [Int] = []
     /// Source positions of each output, at most `stride`, (outputs).
     private(set) var counts: [Int] = []
@@ -57,6 +57,21 @@ struct ResampleTable {
             }
         }
         if let first = starts.first, let last = starts.last, let count = counts.last { used = first..<last + count }
+    }
+
+    /// The table for the axis taken from its other end: what was the last output is the first.
+    func mirrored(source: Int) -> ResampleTable {
+        var mirrored = self
+        let outputs = starts.count
+        for output in 0..<outputs {
+            let original = outputs - 1 - output
+            let count = counts[original]
+            mirrored.starts[output] = source - starts[original] - count
+            mirrored.counts[output] = count
+            for tap in 0..<count { mirrored.weights[output * stride + tap] = weights[original * stride + count - 1 - tap] }
+        }
+        mirrored.used = source - used.upperBound..<source - used.lowerBound
+        return mirrored
     }
 
     private mutating func append(first: Int, _ taps: [Double]) {

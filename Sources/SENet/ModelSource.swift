@@ -2,7 +2,7 @@ import FoundationEssentials
 
 /// A network and where its weights come from: a folder as the Hugging Face hub lays it out, or an architecture by name with made-up weights.
 public struct ModelSource: Sendable {
-    public let configuration: Configuration
+    public private(set) var configuration: Configuration
     public let network: Network
     /// The folder; nil for made-up weights.
     public let folder: String?
@@ -24,6 +24,16 @@ public struct ModelSource: Sendable {
         configuration = try Configuration(architecture: architecture)
         network = configuration.network
         folder = nil
+    }
+
+    /// The same with the input that the configuration gives for tests (`test_input_size`, `test_crop_pct`), as far as it gives one.
+    public var withTestInput: ModelSource {
+        var source = self
+        let evaluation = configuration.evaluation
+        source.configuration.evaluation.height = evaluation.testHeight ?? evaluation.height
+        source.configuration.evaluation.width = evaluation.testWidth ?? evaluation.width
+        source.configuration.evaluation.cropFraction = evaluation.testCropFraction ?? evaluation.cropFraction
+        return source
     }
 
     /// Loads the weights and makes the plan.

@@ -15,7 +15,7 @@ public final class EnginePool: Sendable {
         public var largestBatch = 16
         /// The most images that may be unanswered.
         public var queue = 256
-        public var imageLimits = ImageLimits()
+        public var decoder = ImageDecoder()
 
         public init(threads: Int = ProcessorCount.available) { self.threads = threads }
 
@@ -29,7 +29,6 @@ public final class EnginePool: Sendable {
     public let options: Options
     let metrics: Metrics
     private let monitor = Monitor(State())
-    private let decoder: ImageDecoder
 
     private struct State {
         var undecoded: Deque<Job> = []
@@ -66,7 +65,6 @@ public final class EnginePool: Sendable {
         self.models = models
         self.options = options
         self.metrics = metrics
-        decoder = ImageDecoder(limits: options.imageLimits)
         Self.declare(metrics)
         metrics.declare(.gauge, "excite_queue_depth", help: "Images accepted and not yet answered.") { [weak self] in
             Double(self?.unanswered ?? 0)
@@ -140,21 +138,23 @@ extension EnginePool {
                 continue
             }
             do throws(ImageError) {
-                let decoded = try decode(job.request.image)
-                let crop = job.request.model.preprocessing.crop(decoded.image)
-                let ready = DecodedJob(job: job, crop: crop, description: decoded.description, decode: .now - started)
-                metrics.add("excite_images_total", [decoded.description.format.rawValue])
+                let crop = try crop(job.request)
+                let ready = DecodedJob(job: job, crop: crop.image, description: crop.description, decode: .now - started)
+                metrics.add("excite_images_total", [crop.description.format.rawValue])
                 monitor.update { $0.decoded[ObjectIdentifier(job.request.model), default: []].append(ready) }
             } catch {
-                metrics.add("excite_rejected_total", ["bad_image"])
-                finish(job, .failure(.image(error)))
+                let isLate = if case .tooSlow = error, let deadline = job.request.deadline { deadline < .now } else { false }
+                metrics.add("excite_rejected_total", [isLate ? "deadline" : "bad_image"])
+                finish(job, .failure(isLate ? .deadlinePassed : .image(error)))
             }
         }
     }
 
-    private func decode(_ image: any EncodedImage) throws(ImageError) -> DecodedImage {
-        let result: Result<DecodedImage, ImageError> = image.withBytes { bytes in
-            do throws(ImageError) { return .success(try decoder.decode(bytes)) } catch { return .failure(error) }
+    private func crop(_ request: ClassificationRequest) throws(ImageError) -> DecodedImage {
+        let result = request.image.withBytes { bytes in
+            Result { () throws(ImageError) in
+                try options.decoder.crop(bytes, for: request.model.preprocessing, deadline: request.deadline)
+            }
         }
         return try result.get()
     }

@@ -30,13 +30,19 @@ struct Answer: Encodable {
         var format: String
         var width: Int
         var height: Int
+        /// EXIF's number; 1 is upright.
         var orientation: Int
+        var mode: String
+        /// What was passed over; absent where there is nothing.
+        var warnings: [String]?
 
         init(_ image: ImageDescription) {
             format = image.format.rawValue
             width = image.width
             height = image.height
-            orientation = image.orientation
+            orientation = image.orientation.rawValue
+            mode = image.colorMode.rawValue
+            warnings = image.warnings.isEmpty ? nil : image.warnings
         }
     }
 

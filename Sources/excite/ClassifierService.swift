@@ -40,7 +40,7 @@ struct ClassifierService: Service {
         var models: [Model] = []
         for folder in folders {
             let started = ContinuousClock.now
-            let model = try Model(ModelSource(folder: folder), threads: threads)
+            let model = try Model(options.imageOptions.source(ModelSource(folder: folder)), threads: threads)
             guard !models.contains(where: { $0.name == model.name }) else {
                 throw ModelError.configuration("\(folder): a model named '\(model.name)' is served already")
             }

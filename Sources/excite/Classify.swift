@@ -8,6 +8,7 @@ struct Classify: ParsableCommand {
 
     @OptionGroup var modelOptions: ModelOptions
     @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var imageOptions: ImageOptions
 
     @Option(help: "How many labels an image gets.")
     var top: Int = environment("top", default: 5)
@@ -19,11 +20,13 @@ struct Classify: ParsableCommand {
     var images: [String]
 
     func run() throws {
-        let model = try Model(modelOptions.source(), threads: threadOptions.threads)
+        let model = try Model(imageOptions.source(modelOptions.source()), threads: threadOptions.threads)
         guard (1...model.labels.names.count).contains(top) else {
             throw ValidationError("--top must be from 1 to \(model.labels.names.count), not \(top).")
         }
-        let pool = try EnginePool(models: [model], options: .init(threads: threadOptions.threads))
+        var options = EnginePool.Options(threads: threadOptions.threads)
+        options.decoder = imageOptions.decoder
+        let pool = try EnginePool(models: [model], options: options)
         defer { pool.close() }
         var failed = false
         for path in images {
@@ -36,7 +39,9 @@ struct Classify: ParsableCommand {
                 continue
             }
             switch pool.classify(ClassificationRequest(image: Array(bytes), model: model, top: top)) {
-            case .success(let classification): try show(classification, path: path)
+            case .success(let classification):
+                try show(classification, path: path)
+                if format == .text { for warning in classification.image.warnings { printError("\(path): \(warning)") } }
             case .failure(let error):
                 printError("\(path): \(Problem(error).detail)")
                 failed = true

@@ -15,5 +15,5 @@ struct Excite: AsyncParsableCommand {
             Every option, but for those of load, can also be given as an environment variable: --max-batch is EXCITE_MAX_BATCH.
             """,
         version: version,
-        subcommands: [Serve.self, Classify.self, Forward.self, Bench.self, Inspect.self, Load.self, Probe.self])
+        subcommands: [Serve.self, Classify.self, Preprocess.self, Forward.self, Bench.self, Inspect.self, Load.self, Probe.self])
 }

@@ -32,6 +32,7 @@ struct Problem: Error, Encodable {
             case .corrupt: self.init(400, "Broken image", code: "broken_image", detail)
             case .unsupportedFormat: self.init(415, "Unsupported image format", code: "unsupported_format", detail)
             case .tooLarge: self.init(413, "Image too large", code: "image_too_large", detail)
+            case .tooSlow: self.init(413, "Image too slow to decode", code: "image_too_slow", detail)
             }
         case .overloaded(let wait):
             let seconds = max(1, Int(wait.seconds.rounded(.up)))

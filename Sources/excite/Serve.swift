@@ -44,8 +44,7 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "The most images a request may have.")
     var maxParts: Int = environment("max-parts", default: 64)
 
-    @Option(help: "The largest image, in pixels.")
-    var maxPixels: Int = environment("max-pixels", default: 100_000_000)
+    @OptionGroup var imageOptions: ImageOptions
 
     @Option(help: "The most connections at a time.")
     var maxConnections: Int = environment("max-connections", default: 1024)
@@ -74,7 +73,6 @@ struct Serve: AsyncParsableCommand {
         try require((1...1_000_000).contains(queue), "--queue must be from 1 to 1,000,000")
         try require((1024...1 << 30).contains(maxBody), "--max-body must be from 1,024 to \((1 << 30).grouped) bytes")
         try require((1...10_000).contains(maxParts), "--max-parts must be from 1 to 10,000")
-        try require((1...1_000_000_000).contains(maxPixels), "--max-pixels must be from 1 to 1,000,000,000")
         try require((1...100_000).contains(maxConnections), "--max-connections must be from 1 to 100,000")
         try require(receiveTimeout > 0 && receiveTimeout <= 3600, "--receive-timeout must be above 0 and at most 3,600 seconds")
         try require((0...86_400_000).contains(deadline), "--deadline must be from 0 to 86,400,000 milliseconds")
@@ -114,7 +112,7 @@ struct Serve: AsyncParsableCommand {
         var options = EnginePool.Options(threads: threadOptions.threads)
         options.largestBatch = maxBatch
         options.queue = queue
-        options.imageLimits = ImageLimits(pixels: maxPixels)
+        options.decoder = imageOptions.decoder
         return options
     }
 }

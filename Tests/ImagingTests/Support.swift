@@ -27,6 +27,13 @@ extension ImageDecoder {
         let result = data.withUnsafeBytes { bytes in Result { () throws(ImageError) in try decode(bytes) } }
         return try result.get()
     }
+
+    func crop(_ data: Data, for preprocessing: Preprocessing, deadline: ContinuousClock.Instant? = nil) throws(ImageError) -> DecodedImage {
+        let result = data.withUnsafeBytes { bytes in
+            Result { () throws(ImageError) in try crop(bytes, for: preprocessing, deadline: deadline) }
+        }
+        return try result.get()
+    }
 }
 
 /// The error a decoder throws for `data`, or nil where it decodes.

@@ -101,7 +101,7 @@ struct BatchingTests {
         defer { pool.close() }
         let answer = try pool.classify(ClassificationRequest(image: try TestImages.jpeg("gray"), model: model, top: 3)).get()
         #expect(answer.image.format == .jpeg)
-        #expect(answer.image.colorMode == "gray")
+        #expect(answer.image.colorMode == .gray)
         #expect(answer.predictions.count == 3)
         #expect(answer.decode > .zero && answer.queue >= .zero && answer.inference > .zero)
         #expect(answer.batchSize == 1)

@@ -81,7 +81,7 @@ struct RefusalTests {
     @Test("a body, a form or an image over its limit is 413")
     func limits() throws {
         let service = try TestService(
-            options: { $0.imageLimits = ImageLimits(pixels: 100_000) },
+            options: { $0.decoder = ImageDecoder(limits: ImageLimits(pixels: 100_000)) },
             configure: {
                 $0.bodyLimit = 60_000
                 $0.partLimit = 2

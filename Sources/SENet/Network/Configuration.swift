@@ -25,6 +25,10 @@ public struct Configuration: Sendable, Equatable {
         public var interpolation = "bicubic"
         public var mean = [0.485, 0.456, 0.406]
         public var standardDeviation = [0.229, 0.224, 0.225]
+        /// The other input that timm can evaluate a checkpoint with, mostly a larger one; nil where it is the same.
+        public var testHeight: Int?
+        public var testWidth: Int?
+        public var testCropFraction: Double?
     }
 
     /// A published architecture as timm creates it, for 1,000 classes.
@@ -106,6 +110,10 @@ public struct Configuration: Sendable, Equatable {
         try require(
             edges.contains(evaluation.height) && edges.contains(evaluation.width),
             "input_size must be from 32 to 4,096, not \(evaluation.height) × \(evaluation.width)")
+        try require(
+            edges.contains(evaluation.testHeight ?? evaluation.height) && edges.contains(evaluation.testWidth ?? evaluation.width),
+            "test_input_size must be from 32 to 4,096")
+        try require((evaluation.testCropFraction ?? 1) > 0 && (evaluation.testCropFraction ?? 1) <= 4, "test_crop_pct must be above 0 and at most 4")
         try require(evaluation.cropFraction > 0 && evaluation.cropFraction <= 4, "crop_pct must be above 0 and at most 4")
         try require(
             evaluation.mean.count == inputChannels && evaluation.standardDeviation.count == inputChannels,
@@ -132,7 +140,9 @@ extension Configuration {
     private struct Pretrained: Decodable {
         var tag: String?
         var input_size: [Int]?
+        var test_input_size: [Int]?
         var crop_pct: Double?
+        var test_crop_pct: Double?
         var crop_mode: String?
         var interpolation: String?
         var mean: [Double]?
@@ -145,18 +155,25 @@ extension Configuration {
         func evaluation(inputChannels: Int) throws(ModelError) -> Evaluation {
             var evaluation = Evaluation()
             if let input_size {
-                guard input_size.count == 3, input_size[0] == inputChannels else {
-                    throw .configuration(
-                        "config.json: pretrained_cfg.input_size must be [\(inputChannels), height, width], not \(input_size)")
-                }
-                (evaluation.height, evaluation.width) = (input_size[1], input_size[2])
+                (evaluation.height, evaluation.width) = try size(input_size, inputChannels, "input_size")
             }
+            if let test_input_size {
+                (evaluation.testHeight, evaluation.testWidth) = try size(test_input_size, inputChannels, "test_input_size")
+            }
+            evaluation.testCropFraction = test_crop_pct
             evaluation.cropFraction = crop_pct ?? evaluation.cropFraction
             evaluation.cropMode = crop_mode ?? evaluation.cropMode
             evaluation.interpolation = interpolation ?? evaluation.interpolation
             evaluation.mean = mean ?? evaluation.mean
             evaluation.standardDeviation = std ?? evaluation.standardDeviation
             return evaluation
+        }
+
+        private func size(_ size: [Int], _ inputChannels: Int, _ key: String) throws(ModelError) -> (height: Int, width: Int) {
+            guard size.count == 3, size[0] == inputChannels else {
+                throw .configuration("config.json: pretrained_cfg.\(key) must be [\(inputChannels), height, width], not \(size)")
+            }
+            return (size[1], size[2])
         }
     }
 }

@@ -1,0 +1,160 @@
+#include "jpeg_rows.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+// The warnings' numbers; jpeglib.h comes first.
+#include <jerror.h>
+
+#include "clock.h"
+
+enum { NOTES = 4 };
+
+struct jpeg_rows {
+    struct jpeg_decompress_struct info;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    /// Where the function of ours that called the library gives up.
+    jmp_buf escape;
+    enum rows_failure failure;
+    char message[JMSG_LENGTH_MAX];
+    /// Of `rows_now`.
+    int64_t deadline;
+    char notes[NOTES][JMSG_LENGTH_MAX];
+    int note_count;
+};
+
+static struct jpeg_rows *owner(j_common_ptr info) { return info->client_data; }
+
+static void fail(j_common_ptr info, enum rows_failure failure) {
+    struct jpeg_rows *decoder = owner(info);
+    decoder->failure = failure;
+    info->err->format_message(info, decoder->message);
+    longjmp(decoder->escape, 1);
+}
+
+static void on_error(j_common_ptr info) {
+    fail(info, info->err->msg_code == JERR_OUT_OF_MEMORY ? ROWS_NO_MEMORY : ROWS_DAMAGED);
+}
+
+/// Whether a warning concerns no pixel, as Pillow finds, too. A missing end marker is none of these: nobody can tell what else is missing,
+/// and Pillow refuses the file as well.
+static bool is_harmless(int code) {
+    switch (code) {
+        case JWRN_JFIF_MAJOR:      // a version number from the future
+        case JWRN_NOT_SEQUENTIAL:  // a baseline scan with the parameters of a progressive one
+        case JWRN_ADOBE_XFORM:     // a number for the colour transform that nobody has defined: it is YCbCr
+            return true;
+        default: return false;
+    }
+}
+
+/// Levels below 0 are warnings; the others tell what goes on.
+static void on_message(j_common_ptr info, int level) {
+    if (level >= 0) return;
+    struct jpeg_rows *decoder = owner(info);
+    if (!is_harmless(info->err->msg_code)) fail(info, ROWS_DAMAGED);
+    if (decoder->note_count < NOTES) info->err->format_message(info, decoder->notes[decoder->note_count++]);
+}
+
+/// libjpeg calls it for every row of blocks of every scan, and for every row that it gives.
+static void on_progress(j_common_ptr info) {
+    if (rows_now() > owner(info)->deadline) fail(info, ROWS_LATE);
+}
+
+struct jpeg_rows *jpeg_rows_create(const uint8_t *bytes, size_t count) {
+    struct jpeg_rows *decoder = calloc(1, sizeof *decoder);
+    if (!decoder) return NULL;
+    decoder->info.err = jpeg_std_error(&decoder->errors);
+    decoder->errors.error_exit = on_error;
+    decoder->errors.emit_message = on_message;
+    decoder->info.client_data = decoder;
+    if (setjmp(decoder->escape)) {
+        jpeg_rows_destroy(decoder);
+        return NULL;
+    }
+    jpeg_create_decompress(&decoder->info);
+    jpeg_mem_src(&decoder->info, bytes, count);
+    return decoder;
+}
+
+void jpeg_rows_destroy(struct jpeg_rows *decoder) {
+    jpeg_destroy_decompress(&decoder->info);
+    free(decoder);
+}
+
+bool jpeg_rows_read_header(struct jpeg_rows *decoder) {
+    if (setjmp(decoder->escape)) return false;
+    jpeg_read_header(&decoder->info, TRUE);
+    return true;
+}
+
+int jpeg_rows_width(const struct jpeg_rows *decoder) { return (int)decoder->info.image_width; }
+int jpeg_rows_height(const struct jpeg_rows *decoder) { return (int)decoder->info.image_height; }
+
+enum jpeg_rows_colour jpeg_rows_colour(const struct jpeg_rows *decoder) {
+    switch (decoder->info.jpeg_color_space) {
+        case JCS_GRAYSCALE: return JPEG_ROWS_GRAY;
+        case JCS_RGB:
+        case JCS_YCbCr: return JPEG_ROWS_RGB;
+        case JCS_CMYK:
+        case JCS_YCCK: return JPEG_ROWS_CMYK;
+        default: return JPEG_ROWS_UNKNOWN;
+    }
+}
+
+int64_t jpeg_rows_held_bytes(const struct jpeg_rows *decoder) {
+    const struct jpeg_decompress_struct *info = &decoder->info;
+    if (!jpeg_has_multiple_scans((j_decompress_ptr)info)) return 0;
+    int64_t blocks = 0;
+    for (int index = 0; index < info->num_components; index++) {
+        const jpeg_component_info *component = &info->comp_info[index];
+        blocks += (int64_t)component->width_in_blocks * component->height_in_blocks;
+    }
+    return blocks * (int64_t)sizeof(JBLOCK);
+}
+
+bool jpeg_rows_set_scale(struct jpeg_rows *decoder, int eighths, int *width, int *height) {
+    if (setjmp(decoder->escape)) return false;
+    decoder->info.scale_num = (unsigned)eighths;
+    decoder->info.scale_denom = 8;
+    jpeg_calc_output_dimensions(&decoder->info);
+    *width = (int)decoder->info.output_width;
+    *height = (int)decoder->info.output_height;
+    return true;
+}
+
+bool jpeg_rows_start(struct jpeg_rows *decoder, int64_t nanoseconds) {
+    if (setjmp(decoder->escape)) return false;
+    decoder->deadline = rows_now() + nanoseconds;
+    decoder->progress.progress_monitor = on_progress;
+    decoder->info.progress = &decoder->progress;
+    // The rest is libjpeg's default, and Pillow's: accurate integer DCT, smooth chroma upsampling.
+    decoder->info.out_color_space = jpeg_rows_colour(decoder) == JPEG_ROWS_CMYK ? JCS_CMYK : JCS_RGB;
+    jpeg_start_decompress(&decoder->info);
+    return true;
+}
+
+bool jpeg_rows_read(struct jpeg_rows *decoder, uint8_t *row) {
+    if (setjmp(decoder->escape)) return false;
+    // A source in memory never makes it wait, so one row comes of every call.
+    jpeg_read_scanlines(&decoder->info, &row, 1);
+    return true;
+}
+
+bool jpeg_rows_finish(struct jpeg_rows *decoder, size_t *left) {
+    if (setjmp(decoder->escape)) return false;
+    jpeg_finish_decompress(&decoder->info);
+    *left = decoder->info.src->bytes_in_buffer;
+    return true;
+}
+
+const char *jpeg_rows_note(const struct jpeg_rows *decoder, int index) {
+    return index < decoder->note_count ? decoder->notes[index] : NULL;
+}
+
+enum rows_failure jpeg_rows_failure(const struct jpeg_rows *decoder) { return decoder->failure; }
+const char *jpeg_rows_message(const struct jpeg_rows *decoder) { return decoder->message; }

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Imaging
+import SENet
+
+/// Which of a configuration's inputs a model gets.
+enum InputChoice: String, ExpressibleByArgument, CaseIterable {
+    case standard, test
+}
+
+extension ImageDecoder.EXIF: ExpressibleByArgument {}
+extension ImageDecoder.Scale: ExpressibleByArgument {}
+
+/// How images are taken in, for every command that reads them.
+struct ImageOptions: ParsableArguments {
+    @Option(
+        help: """
+            apply: images are turned upright as their EXIF data says. ignore: they stay as they are stored, as timm evaluates them.
+            """)
+    var exif: ImageDecoder.EXIF = environment("exif", default: .apply)
+
+    @Option(
+        help: """
+            full: every pixel is decoded, as PyTorch's users decode it. scaled: a JPEG that is far larger than the network's input is decoded \
+            at a half, a quarter or an eighth of its size, down to twice the size that is needed. SCALED_FIGURES
+            """)
+    var decode: ImageDecoder.Scale = environment("decode", default: .full)
+
+    @Option(
+        help: """
+            The network's input: standard (input_size and crop_pct of config.json), or test (test_input_size and test_crop_pct, where it \
+            has them: mostly larger, slower, and a little more accurate).
+            """)
+    var input: InputChoice = environment("input", default: .standard)
+
+    @Option(help: "The largest image, in pixels.")
+    var maxPixels: Int = environment("max-pixels", default: 100_000_000)
+
+    @Option(help: "How long decoding one image may take, in seconds.")
+    var decodeTimeout: Double = environment("decode-timeout", default: 10)
+
+    func validate() throws {
+        guard (1...1_000_000_000).contains(maxPixels) else {
+            throw ValidationError("--max-pixels must be from 1 to 1,000,000,000.")
+        }
+        guard decodeTimeout > 0, decodeTimeout <= 3600 else {
+            throw ValidationError("--decode-timeout must be above 0 and at most 3,600 seconds.")
+        }
+    }
+
+    var decoder: ImageDecoder {
+        ImageDecoder(limits: ImageLimits(pixels: maxPixels, time: .seconds(decodeTimeout)), exif: exif, scale: decode)
+    }
+
+    func source(_ source: ModelSource) -> ModelSource { input == .test ? source.withTestInput : source }
+}

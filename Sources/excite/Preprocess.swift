@@ -1,0 +1,133 @@
+import ArgumentParser
+import Foundation
+import Imaging
+import SENet
+import Serving
+
+struct Preprocess: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what the network sees of an image.",
+        discussion: """
+            Decodes, resizes and crops an image as a model's config.json says, and writes the crop as a PNG file, or the normalised tensor \
+            for `excite forward` and other frameworks. Loads no weights.
+            """)
+
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var imageOptions: ImageOptions
+
+    @Option(name: [.short, .long], help: ArgumentHelp("Where to write the crop, as a PNG file; - is standard output.", valueName: "file"))
+    var output: String?
+
+    @Option(help: ArgumentHelp("Where to write the tensor 'input', (1, 3, height, width), as a safetensors file.", valueName: "file"))
+    var tensor: String?
+
+    @Option(help: "Measure: do it this many times, and print the median durations, in milliseconds.")
+    var `repeat`: Int = 0
+
+    @Option(help: "text or json: what is printed about the image.")
+    var format: OutputFormat = environment("format", default: .text)
+
+    @Argument(help: ArgumentHelp("An image file; - is standard input.", valueName: "image"))
+    var image: String
+
+    func validate() throws {
+        guard (0...1_000_000).contains(`repeat`) else { throw ValidationError("--repeat must be from 0 to 1,000,000.") }
+    }
+
+    func run() throws {
+        let preprocessing = try Preprocessing(imageOptions.source(modelOptions.source(namedArchitecture: true)).configuration)
+        let bytes: Data
+        do {
+            bytes = try image == "-" ? FileHandle.standardInput.readToEnd() ?? Data() : Data(contentsOf: URL(filePath: image))
+        } catch {
+            throw ModelError.file("\(image): cannot be read: \(error.localizedDescription)")
+        }
+        do {
+            let crop = try bytes.withUnsafeBytes { try imageOptions.decoder.crop($0, for: preprocessing) }
+            try write(crop.image, preprocessing)
+            try show(crop.description, preprocessing, try measure(bytes, preprocessing))
+        } catch let error as ImageError {
+            throw ModelError.file("\(image): \(error)")
+        }
+    }
+
+    private func write(_ crop: RGBImage, _ preprocessing: Preprocessing) throws {
+        if let output {
+            guard let png = crop.png else { throw ModelError.file("\(output): the PNG file could not be made") }
+            do {
+                if output == "-" {
+                    try FileHandle.standardOutput.write(contentsOf: Data(png))
+                } else {
+                    try Data(png).write(to: URL(filePath: output), options: .atomic)
+                }
+            } catch {
+                throw ModelError.file("\(output): cannot be written: \(error.localizedDescription)")
+            }
+        }
+        if let tensor {
+            var values = [Float](repeating: 0, count: 3 * crop.width * crop.height)
+            values.withUnsafeMutableBufferPointer { preprocessing.normalize(crop, into: $0) }
+            try SafeTensors.write(values, name: Network.input, shape: [1, 3, crop.height, crop.width], to: tensor)
+        }
+    }
+
+    /// Median milliseconds.
+    private struct Timing: Encodable {
+        /// From the file's bytes to the tensor.
+        var all: Double
+        /// From the decoded pixels to the tensor.
+        var resizeCropNormalize: Double
+    }
+
+    private func measure(_ bytes: Data, _ preprocessing: Preprocessing) throws -> Timing? {
+        guard `repeat` > 0 else { return nil }
+        var tensor = [Float](repeating: 0, count: 3 * preprocessing.width * preprocessing.height)
+        func median(_ body: () throws -> RGBImage) rethrows -> Double {
+            var durations: [Double] = []
+            for _ in 0..<`repeat` {
+                let started = ContinuousClock.now
+                let crop = try body()
+                tensor.withUnsafeMutableBufferPointer { preprocessing.normalize(crop, into: $0) }
+                durations.append((ContinuousClock.now - started).seconds * 1000)
+            }
+            return durations.sorted()[durations.count / 2]
+        }
+        let decoder = imageOptions.decoder
+        let pixels = try bytes.withUnsafeBytes { try decoder.decode($0) }.image
+        return Timing(
+            all: try median { try bytes.withUnsafeBytes { try decoder.crop($0, for: preprocessing) }.image },
+            resizeCropNormalize: try median { try preprocessing.crop(pixels) })
+    }
+
+    private func show(_ description: ImageDescription, _ preprocessing: Preprocessing, _ timing: Timing?) throws {
+        // Standard output may be the crop's.
+        guard output != "-" else { return }
+        switch format {
+        case .json:
+            struct Line: Encodable {
+                var file: String
+                var image: Answer.Image
+                /// Height and width.
+                var input: [Int]
+                var timingMs: Timing?
+            }
+            let line = Line(
+                file: image, image: .init(description), input: [preprocessing.height, preprocessing.width], timingMs: timing)
+            print(try JSON.text(line))
+        case .text:
+            let turned = imageOptions.exif == .ignore ? "ignored" : "applied"
+            let orientation = description.orientation == .upright ? "" : ", EXIF orientation \(description.orientation.rawValue), \(turned)"
+            let image = "\(description.format.rawValue), \(description.width) x \(description.height), \(description.colorMode.rawValue)"
+            print("\(self.image): \(image)\(orientation)")
+            print(
+                "the network sees: \(preprocessing.width) x \(preprocessing.height), \(preprocessing.interpolation.rawValue), "
+                    + "\(preprocessing.cropMode.rawValue), crop fraction \(preprocessing.cropFraction)")
+            for warning in description.warnings { print("passed over: \(warning)") }
+            if let timing {
+                print(
+                    "median of \(`repeat`): \(timing.all.formatted(decimals: 3)) ms from the file to the tensor, "
+                        + "\(timing.resizeCropNormalize.formatted(decimals: 3)) ms from the decoded pixels")
+            }
+        }
+    }
+}
