@@ -61,7 +61,9 @@ final class WebPRows: RowDecoder {
 
     /// Hands the bytes on little by little: what comes of a part is decoded before the clock is looked at.
     private func decode(_ time: TimeLimit) throws(ImageError) {
-        guard let decoder = WebPIDecode(nil, 0, &config) else { throw .tooLarge(width: width, height: height, limit: "the memory that is free") }
+        guard let decoder = WebPIDecode(nil, 0, &config) else {
+            throw .tooLarge(width: width, height: height, limit: "the memory that is free")
+        }
         defer { WebPIDelete(decoder) }
         let pointer = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
         let part = 32 * 1024

@@ -21,7 +21,9 @@ struct ImageOptions: ParsableArguments {
     @Option(
         help: """
             full: every pixel is decoded, as PyTorch's users decode it. scaled: a JPEG that is far larger than the network's input is decoded \
-            at a half, a quarter or an eighth of its size, down to twice the size that is needed. SCALED_FIGURES
+            at a half, a quarter or an eighth of its size, down to twice the size that is needed: other pixels, and now and then another \
+            label. On the built-in model, 4 of 100 photographs got another first label as they are, 3 of them enlarged to 12 megapixels, \
+            where classifying took 0.4 of the time; the first label's score moved by 0.010 and 0.005 on average.
             """)
     var decode: ImageDecoder.Scale = environment("decode", default: .full)
 

@@ -206,7 +206,8 @@ struct ImageDecoderTests {
     func descriptions() {
         #expect(ImageError.empty.description.contains("0 bytes"))
         #expect(
-            ImageError.unsupportedFormat("a GIF image").description.contains("a GIF image, which is not served; send a JPEG, PNG or WebP file"))
+            ImageError.unsupportedFormat("a GIF image").description.contains(
+                "a GIF image, which is not served; send a JPEG, PNG or WebP file"))
         #expect(ImageError.tooSlow(limit: .seconds(10)).description.contains("at most 10.0 seconds"))
         #expect(ImageError.corrupt("Premature end of JPEG file").description.contains("Premature end of JPEG file"))
         #expect(ImageError.tooLarge(width: 7, height: 8, limit: "3 pixels").description.contains("7 x 8 pixels, and the limit is 3 pixels"))

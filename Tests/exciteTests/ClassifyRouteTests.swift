@@ -28,6 +28,7 @@ struct ClassifyRouteTests {
         let image = try #require(answer.json["image"] as? [String: Any])
         #expect(image["format"] as? String == "jpeg")
         #expect(image["width"] as? Int == 451 && image["height"] as? Int == 300 && image["orientation"] as? Int == 1)
+        #expect(image["mode"] as? String == "rgb" && image["warnings"] == nil)
         let timing = try #require(answer.json["timing_ms"] as? [String: Double])
         #expect(Set(timing.keys) == ["receive", "decode", "queue", "inference", "total"])
         #expect(timing.values.allSatisfy { $0 >= 0 })

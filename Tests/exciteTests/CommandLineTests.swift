@@ -3,7 +3,7 @@ import Testing
 
 @Suite("The command line")
 struct CommandLineTests {
-    private static let commands = ["serve", "classify", "forward", "bench", "inspect", "load", "probe"]
+    private static let commands = ["serve", "classify", "preprocess", "forward", "bench", "inspect", "load", "probe"]
 
     @Test("--help lists the commands, and each command's options")
     func help() throws {
@@ -33,6 +33,8 @@ struct CommandLineTests {
             (["classify", "x.jpg", "--threads", "0"], "--threads must be"), (["bench", "--size", "7"], "'7'"),
             (["bench", "--batch", "0"], "--batch must be"), (["bench", "--seconds", "0"], "--seconds must be"),
             (["inspect", "--batch", "0"], "--batch must be"), (["inspect", "--batch", "9223372036854775807"], "--batch must be"),
+            (["preprocess", "x.jpg", "--repeat=-1"], "--repeat must be"), (["serve", "--max-pixels", "0"], "--max-pixels must be"),
+            (["classify", "x.jpg", "--exif", "maybe"], "'maybe'"), (["serve", "--decode-timeout", "0"], "--decode-timeout must be"),
             (["probe", "--timeout", "0"], "--timeout must be"), (["load", "http://localhost"], "--rate or --closed"),
             (["load", "http://localhost", "--rate", "0"], "--rate must be"),
             (["load", "http://localhost", "--closed", "1", "--leave", "2"], "--leave must be"),

@@ -110,10 +110,12 @@ public struct Configuration: Sendable, Equatable {
         try require(
             edges.contains(evaluation.height) && edges.contains(evaluation.width),
             "input_size must be from 32 to 4,096, not \(evaluation.height) × \(evaluation.width)")
+        let (testHeight, testWidth) = (evaluation.testHeight ?? evaluation.height, evaluation.testWidth ?? evaluation.width)
         try require(
-            edges.contains(evaluation.testHeight ?? evaluation.height) && edges.contains(evaluation.testWidth ?? evaluation.width),
-            "test_input_size must be from 32 to 4,096")
-        try require((evaluation.testCropFraction ?? 1) > 0 && (evaluation.testCropFraction ?? 1) <= 4, "test_crop_pct must be above 0 and at most 4")
+            edges.contains(testHeight) && edges.contains(testWidth),
+            "test_input_size must be from 32 to 4,096, not \(testHeight) × \(testWidth)")
+        let testCropFraction = evaluation.testCropFraction ?? evaluation.cropFraction
+        try require(testCropFraction > 0 && testCropFraction <= 4, "test_crop_pct must be above 0 and at most 4")
         try require(evaluation.cropFraction > 0 && evaluation.cropFraction <= 4, "crop_pct must be above 0 and at most 4")
         try require(
             evaluation.mean.count == inputChannels && evaluation.standardDeviation.count == inputChannels,
