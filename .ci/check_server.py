@@ -194,17 +194,19 @@ def main():
     embedded = photographs and filecmp.cmp(MODEL / "model.safetensors", SHARED / "model/model.safetensors", shallow=False)
     with serving() as server:
         check_interface(server)
-        if embedded:
-            check_photographs(server)
         check_metric_names(server)
         if (SHARED / "images/bad/index.json").exists():
             check_intake(server)
         check_shutdown(server)
+    # The recorded answers are for photographs as they are stored: one of them lies on its side.
+    if embedded:
+        with serving("--exif", "ignore") as server:
+            check_photographs(server)
     if not photographs:
         print("left out: the photographs, because ../shared is not here")
     elif not embedded:
         print("../shared has another model than the embedded one: its photographs are checked with its own")
-        with serving("--model", str(SHARED / "model")) as server:
+        with serving("--exif", "ignore", "--model", str(SHARED / "model")) as server:
             check_photographs(server)
 
 

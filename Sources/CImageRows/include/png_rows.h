@@ -11,7 +11,7 @@
 
 struct png_rows;
 
-/// NULL for want of memory. `bytes` are read until the decoder is destroyed; (width, height) are what the file says.
+/// NULL for want of memory. `bytes` are read until the decoder is destroyed.
 struct png_rows *png_rows_create(const uint8_t *bytes, size_t count);
 void png_rows_destroy(struct png_rows *decoder);
 
