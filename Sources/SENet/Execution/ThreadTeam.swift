@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 import Synchronization
 
 /// A fixed team of threads that run the same function together: the caller is one of them. Between runs the others sleep.
@@ -8,7 +7,7 @@ import Synchronization
 final class ThreadTeam: @unchecked Sendable {
     let count: Int
     private var work: ((Int) -> Void)?
-    private var threads: [pthread_t] = []
+    private var threads: [WorkerThread] = []
 
     private let run = Atomic<Int>(0)
     private let arrived = Atomic<Int>(0)
@@ -20,18 +19,15 @@ final class ThreadTeam: @unchecked Sendable {
     /// - Throws: `ModelError.engine` if the system refuses a thread.
     init(count: Int) throws(ModelError) {
         self.count = max(1, count)
-        for index in 1..<max(2, self.count) where index < self.count {
-            // The thread holds the team's memory without owning the team: `deinit` ends and joins it.
-            let start = ThreadStart(team: Unmanaged.passUnretained(self), index: index)
-            var thread = pthread_t()
-            let box = Unmanaged.passRetained(start)
-            let status = pthread_create(&thread, nil, threadTeamMain, box.toOpaque())
-            guard status == 0 else {
-                box.release()
-                stop()
-                throw .engine("cannot start thread \(index + 1) of \(self.count): \(String(cString: strerror(status)))")
+        // The threads hold the team's memory without owning the team: `deinit` ends and joins them.
+        let team = Unmanaged.passUnretained(self)
+        do throws(ModelError) {
+            for index in 1..<max(2, self.count) where index < self.count {
+                threads.append(try WorkerThread("team \(index)") { team._withUnsafeGuaranteedRef { $0.main(index) } })
             }
-            threads.append(thread)
+        } catch {
+            stop()
+            throw error
         }
     }
 
@@ -40,7 +36,7 @@ final class ThreadTeam: @unchecked Sendable {
     private func stop() {
         stopping.store(true, ordering: .sequentiallyConsistent)
         sleepers.wake()
-        for thread in threads { pthread_join(thread, nil) }
+        for thread in threads { thread.join() }
         threads = []
     }
 
@@ -76,7 +72,7 @@ final class ThreadTeam: @unchecked Sendable {
     /// 0, 1, 2, … since the last barrier, each to one thread only.
     func takeTicket() -> Int { ticket.add(1, ordering: .relaxed).oldValue }
 
-    fileprivate func main(_ index: Int) {
+    private func main(_ index: Int) {
         var seen = 0
         while true {
             sleepers.wait {
@@ -90,63 +86,34 @@ final class ThreadTeam: @unchecked Sendable {
     }
 }
 
-private final class ThreadStart {
-    let team: Unmanaged<ThreadTeam>
-    let index: Int
-
-    init(team: Unmanaged<ThreadTeam>, index: Int) {
-        self.team = team
-        self.index = index
-    }
-}
-
-private func threadTeamMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let argument else { return nil }
-    let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
-    start.team._withUnsafeGuaranteedRef { $0.main(start.index) }
-    return nil
-}
-
 /// Threads that wait for a condition: first spinning, because the parts of a layer end within microseconds of each other, then asleep.
 ///
-/// `@unchecked Sendable`: a mutex and a condition variable at fixed addresses.
-private final class Sleepers: @unchecked Sendable {
+/// Nobody who is awake takes the lock.
+private final class Sleepers: Sendable {
     /// About 30 µs of pauses.
     private static let spins = 1000
 
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let lock = Lock()
+    private let condition = Condition()
     private let asleep = Atomic<Int>(0)
-
-    init() {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
 
     func wait(until ready: () -> Bool) {
         for _ in 0..<Self.spins {
             if ready() { return }
             excite_pause()
         }
-        pthread_mutex_lock(mutex)
+        lock.lock()
         asleep.add(1, ordering: .sequentiallyConsistent)
-        while !ready() { pthread_cond_wait(condition, mutex) }
+        while !ready() { condition.wait(lock) }
         asleep.subtract(1, ordering: .sequentiallyConsistent)
-        pthread_mutex_unlock(mutex)
+        lock.unlock()
     }
 
     /// To be called after the condition has been made true.
     func wake() {
         guard asleep.load(ordering: .sequentiallyConsistent) > 0 else { return }
-        pthread_mutex_lock(mutex)
-        pthread_cond_broadcast(condition)
-        pthread_mutex_unlock(mutex)
+        lock.lock()
+        condition.broadcast()
+        lock.unlock()
     }
 }
