@@ -9,10 +9,13 @@ final class Registry: Sendable {
         var accepted = 0
         var refused = 0
     }
+    let bodyMemory: BodyMemory
     private let table = Mutex(Table())
     private let unfinished = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
+
+    init(bodyMemoryLimit: Int) { bodyMemory = BodyMemory(limit: bodyMemoryLimit) }
 
     /// Enters a new connection; where a limit forbids it, says what the client is told instead.
     func add(_ connection: Connection, limit: Int, perClient clientLimit: Int) -> Refusal? {
@@ -45,7 +48,7 @@ final class Registry: Sendable {
         table.withLock {
             ServerStatistics(
                 openConnections: $0.connections.count, acceptedConnections: $0.accepted, refusedConnections: $0.refused,
-                unfinishedRequests: unfinished.load(ordering: .sequentiallyConsistent))
+                unfinishedRequests: unfinished.load(ordering: .sequentiallyConsistent), bodyBytes: bodyMemory.used)
         }
     }
 
@@ -78,4 +81,6 @@ public struct ServerStatistics: Sendable {
     public let refusedConnections: Int
     /// Requests whose line has arrived and whose answer has not gone out.
     public let unfinishedRequests: Int
+    /// Bytes of request bodies in memory.
+    public let bodyBytes: Int
 }

@@ -15,6 +15,12 @@ public struct Request: Sendable {
     /// A client that only half-closed looks the same (both send nothing but a FIN); it still gets what is answered.
     /// Cheap (one `poll`), from any thread; false once the request is answered.
     public var clientHasLeft: Bool { exchange.clientHasLeft }
+
+    /// ``clientHasLeft`` to be asked later, by something that does not hold the body.
+    public var watch: @Sendable () -> Bool {
+        let exchange = exchange
+        return { exchange.clientHasLeft }
+    }
 }
 
 /// One field of a multipart body, or the whole of a raw one. All parts of a request share one buffer.
@@ -27,6 +33,8 @@ public struct Part: Sendable {
     public let contentType: String?
 
     let buffer: [UInt8]
+    /// Given back with the last part.
+    let share: BodyMemory.Share
     let range: Range<Int>
 
     /// The size in bytes.

@@ -22,8 +22,10 @@ final class RequestContext {
     private var parts: [Part] = []
     private var bytesReceived = 0
     private var received: Duration?
-    /// Why a request without a body was not admitted: said at its end, so that it keeps its connection.
+    /// Why a request with little or no body was not admitted: said at its end, so that it keeps its connection.
     private var refusal: Response?
+    /// The largest body that is passed over rather than cut off: to open a new connection costs about as much.
+    private static let passedOver = 256 << 10
     /// What was or is being sent: in words for the completion, without the body.
     private var sent: (status: Int, bodyCount: Int, context: (any Sendable)?)?
     /// Whether the answer has gone out beside the daemon.
@@ -54,15 +56,14 @@ final class RequestContext {
                 method: method, target: target, version: version, headers: headers, client: connection.client)
             self.head = head
             if core.registry.isStopping { throw .shuttingDown }
-            let upload = try Upload(head: head, configuration: core.configuration)
+            let upload = try Upload(head: head, configuration: core.configuration, memory: core.registry.bodyMemory)
             if let answer = core.admit(head) {
-                guard head.announcesBody else {
-                    refusal = answer
-                    return .proceed
-                }
-                return refuseEarly(answer)
+                let length = head.contentLength ?? (head.announcesBody ? .max : 0)
+                guard length <= Self.passedOver, head.header("Expect") == nil else { return refuseEarly(answer) }
+                refusal = answer
+            } else {
+                self.upload = upload
             }
-            self.upload = upload
             return .proceed
         } catch {
             return refuseEarly(error.response)

@@ -69,6 +69,10 @@ extension Refusal {
             status: 413, code: "body_too_large", title: "Request body too large",
             detail: "The body may have up to \(limit) bytes; send a smaller one.")
     }
+    static let tooManyBytes = Refusal(
+        status: 429, code: "too_many_bytes", title: "Too many bytes at once",
+        detail: "The server has as many bytes of request bodies in memory as it allows; try again in a moment.",
+        headers: [("Retry-After", "1")])
     static func tooManyParts(limit: Int) -> Refusal {
         Refusal(
             status: 413, code: "too_many_parts", title: "Too many parts",

@@ -22,7 +22,8 @@ public final class Server: Sendable {
     /// Starts listening; requests come from now on.
     /// - Parameters:
     ///   - admit: called once the head is complete, before the body and before `100 Continue`; an answer refuses the
-    ///     request early, and closes the connection where a body was announced.
+    ///     request. It is given at once, and the connection closed, where the client waits for `100 Continue` or the
+    ///     body may be large; a small body is passed over, and the connection kept.
     ///   - handle: called with the complete request, on an HTTP thread: it must not block. The responder may be
     ///     called at once, or later from any thread.
     ///   - completed: called when a request is over, on an HTTP thread: it must not block.
@@ -34,7 +35,7 @@ public final class Server: Sendable {
         completed: @escaping @Sendable (CompletedRequest) -> Void
     ) throws {
         try configuration.validate()
-        let registry = Registry()
+        let registry = Registry(bodyMemoryLimit: configuration.bodyMemoryLimit)
         let reaper = try Reaper(registry: registry, receiveTimeout: configuration.receiveTimeout)
         core = ServerCore(
             configuration: configuration, registry: registry, reaper: reaper, admit: admit, handle: handle, completed: completed)

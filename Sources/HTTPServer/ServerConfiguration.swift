@@ -9,6 +9,8 @@ public struct ServerConfiguration: Sendable {
     public var threads = 2
     /// The largest request body in bytes, as sent (a multipart body with its boundaries); past it 413 `body_too_large`.
     public var bodyLimit = 16 << 20
+    /// Bytes of all bodies together that are here: arriving, or of requests not yet answered. Past it 429 `too_many_bytes`.
+    public var bodyMemoryLimit = 256 << 20
     /// The most parts of a multipart body; past it 413 `too_many_parts`.
     public var partLimit = 64
     /// Bytes of memory a connection has for the request's head; a head that does not fit is answered 431 (or 414).
@@ -32,6 +34,9 @@ public struct ServerConfiguration: Sendable {
         }
         try require((1...256).contains(threads), "threads must be between 1 and 256, not \(threads)")
         try require(bodyLimit > 0, "the body limit must be at least 1 byte, not \(bodyLimit)")
+        try require(
+            bodyMemoryLimit >= bodyLimit,
+            "the limit of all bodies together must be at least that of one, \(bodyLimit) bytes, not \(bodyMemoryLimit)")
         try require(partLimit > 0, "the part limit must be at least 1, not \(partLimit)")
         try require((1024...(64 << 20)).contains(headerLimit), "the header limit must be 1 KiB to 64 MiB, not \(headerLimit) bytes")
         try require((1...1_000_000).contains(connectionLimit), "the connection limit must be 1 to 1,000,000, not \(connectionLimit)")

@@ -28,6 +28,31 @@ import Testing
         test.stop()
     }
 
+    @Test("a small body that is refused is passed over, and the connection kept", arguments: [1, 1000, 256 << 10])
+    func passedOver(size: Int) throws {
+        let test = try TestServer(admit: { $0.path == "/no" ? .problem(status: 429, title: "Busy", detail: "Later.", code: "busy") : nil })
+        let client = try test.connect()
+        for _ in 0..<3 {
+            try client.send(request("POST", "/no", body: noise(size)))
+            #expect(try client.readAnswer().code == "busy")
+        }
+        #expect(test.server.statistics.bodyBytes == 0)
+        try client.send(request("POST", "/yes", body: noise(size)))
+        #expect(try client.readAnswer().status == 200)
+        test.stop()
+        #expect(test.completed.map(\.bytesReceived) == [size, size, size, size])
+    }
+
+    @Test("a large body that is refused is not awaited", arguments: [["Content-Length: 300000"], ["Transfer-Encoding: chunked"]])
+    func notAwaited(headers: [String]) throws {
+        let test = try TestServer(admit: { _ in .problem(status: 429, title: "Busy", detail: "Later.", code: "busy") })
+        let client = try test.connect()
+        try client.send(request("POST", "/no", headers: headers))
+        #expect(try client.readAnswer().code == "busy")
+        #expect(try client.isAtEnd())
+        test.stop()
+    }
+
     @Test("a client that sends its body anyway still gets to read the early answer")
     func bodySentAnyway() throws {
         let test = try TestServer({ $0.bodyLimit = 1000 })
