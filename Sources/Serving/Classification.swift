@@ -9,20 +9,33 @@ extension Array: EncodedImage where Element == UInt8 {
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result { try withUnsafeBytes(body) }
 }
 
-/// One image to be classified.
+/// Images to be classified, which are accepted or refused together.
 public struct ClassificationRequest: Sendable {
-    public var image: any EncodedImage
+    public var images: [any EncodedImage]
     public var model: Model
     /// How many classes the answer names.
     public var top: Int
     /// When nobody waits for the answer any more.
     public var deadline: ContinuousClock.Instant?
+    /// Who asks: an address, say. Requests in flight are counted by it where they are limited.
+    public var client: String
+    /// Whether nobody waits for the answer any more. Asked before an image is decoded, from any thread; it has to be cheap.
+    public var clientHasLeft: @Sendable () -> Bool
 
-    public init(image: any EncodedImage, model: Model, top: Int = 5, deadline: ContinuousClock.Instant? = nil) {
-        self.image = image
+    public init(
+        images: [any EncodedImage], model: Model, top: Int = 5, deadline: ContinuousClock.Instant? = nil, client: String = "",
+        clientHasLeft: @escaping @Sendable () -> Bool = { false }
+    ) {
+        self.images = images
         self.model = model
         self.top = top
         self.deadline = deadline
+        self.client = client
+        self.clientHasLeft = clientHasLeft
+    }
+
+    public init(image: any EncodedImage, model: Model, top: Int = 5, deadline: ContinuousClock.Instant? = nil) {
+        self.init(images: [image], model: model, top: top, deadline: deadline)
     }
 }
 
@@ -46,8 +59,14 @@ public enum ClassificationError: Error, Sendable, Equatable {
     case image(ImageError)
     /// Refused at once: as many images wait as may. The duration is how long they will take.
     case overloaded(retryAfter: Duration)
+    /// Refused at once: the answer would come after the deadline. The duration is how long the deadline would have to be in the future.
+    case deadlineTooSoon(retryAfter: Duration)
+    /// Refused at once: this client has as many requests in flight as it may.
+    case tooManyFromClient(retryAfter: Duration)
     /// Accepted, but the deadline passed before its turn came.
     case deadlinePassed
+    /// Accepted, but the client left before its turn came.
+    case clientLeft
     /// Not ready yet, or draining.
     case unavailable
 }

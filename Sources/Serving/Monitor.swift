@@ -1,50 +1,51 @@
-import Glibc
+import SENet
 
-/// State that threads change under a lock and wait on. (`Synchronization.Mutex` has no condition to wait on.)
+/// State that threads change under a lock and wait on.
 ///
-/// `@unchecked Sendable`: the state is touched under the mutex only.
+/// Those who wait for different things wait on conditions of their own, so that a change wakes only whom it concerns.
+///
+/// `@unchecked Sendable`: the state is touched under the lock only.
 final class Monitor<State>: @unchecked Sendable {
     private var state: State
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let lock = Lock()
 
-    init(_ state: State) {
-        self.state = state
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-    }
+    init(_ state: State) { self.state = state }
 
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
-
-    /// Changes the state and wakes those who wait.
-    func update<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
-        pthread_mutex_lock(mutex)
-        defer {
-            pthread_cond_broadcast(condition)
-            pthread_mutex_unlock(mutex)
-        }
+    /// Looks at the state or changes it. Whoever waits for the change is to be woken, here or afterwards.
+    func withLock<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
+        lock.lock()
+        defer { lock.unlock() }
         return try body(&state)
     }
 
-    /// Looks at the state without waking anybody.
-    func read<Result>(_ body: (State) -> Result) -> Result {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return body(state)
-    }
-
-    /// Waits until `body` gives an answer; it is asked again after every change.
-    func wait<Result>(for body: (inout State) -> Result?) -> Result {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+    /// Waits until `body` gives an answer; it is asked again whenever the condition is signalled.
+    func wait<Result>(on condition: Condition, for body: (inout State) -> Result?) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
         while true {
             if let result = body(&state) { return result }
-            pthread_cond_wait(condition, mutex)
+            condition.wait(lock)
         }
     }
+
+    /// The same for an answer that time brings, too: `body` is asked again at the instant it names.
+    func wait<Result>(on condition: Condition, for body: (inout State, ContinuousClock.Instant) -> Step<Result>) -> Result {
+        lock.lock()
+        defer { lock.unlock() }
+        while true {
+            let now = ContinuousClock.now
+            switch body(&state, now) {
+            case .done(let result): return result
+            case .wait(until: nil): condition.wait(lock)
+            case .wait(until: let instant?): condition.wait(lock, for: instant - now)
+            }
+        }
+    }
+}
+
+/// What to do next for who waits for something that time brings, too.
+enum Step<Result> {
+    case done(Result)
+    /// Nil: until the condition is signalled.
+    case wait(until: ContinuousClock.Instant?)
 }

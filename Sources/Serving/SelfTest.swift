@@ -70,9 +70,15 @@ extension EnginePool {
     }
 
     /// Classifies one image and waits for the answer.
+    ///
+    /// - Precondition: the request has one image.
     public func classify(_ request: ClassificationRequest) -> Result<Classification, ClassificationError> {
-        let answer = Monitor<Result<Classification, ClassificationError>?>(nil)
-        submit(request) { result in answer.update { $0 = result } }
-        return answer.wait { $0 }
+        precondition(request.images.count == 1, "one image, not \(request.images.count)")
+        let (answer, isHere) = (Monitor<Result<Classification, ClassificationError>?>(nil), Condition())
+        submit(request) { results in
+            answer.withLock { $0 = results.first }
+            isHere.signal()
+        }
+        return answer.wait(on: isHere) { $0 }
     }
 }

@@ -1,100 +1,83 @@
-import Foundation
 import Imaging
 import Serving
 
 /// The JSON of `/classify`: see the README for an example.
-struct Answer: Encodable {
+struct Answer: JSONWritable {
     var model: String
-    var predictions: [Prediction]?
-    var image: Image?
-    var timingMs: Timing?
-    var batchSize: Int?
-    /// Instead of the above, where a request had several images.
-    var results: [Entry]?
+    /// One for each image of the request.
+    var results: [Result<Classification, ClassificationError>]
+    /// Until the request was here.
+    var receive: Duration
 
-    struct Prediction: Encodable {
-        var label: String
-        var `class`: String
-        var index: Int
-        var score: Float
-
-        init(_ prediction: Serving.Prediction) {
-            label = prediction.label
-            `class` = prediction.name
-            index = prediction.index
-            score = prediction.score
+    func write(to writer: inout JSONWriter) {
+        let entries = results.map { Entry(result: $0, receive: receive) }
+        writer.object { writer in
+            writer.field("model", model)
+            // Of a lone image without a list around it.
+            if entries.count == 1 { entries[0].writeFields(to: &writer) } else { writer.field("results", entries) }
         }
     }
 
-    struct Image: Encodable {
-        var format: String
-        var width: Int
-        var height: Int
-        /// EXIF's number; 1 is upright.
-        var orientation: Int
-        var mode: String
-        /// What was passed over; absent where there is nothing.
-        var warnings: [String]?
+    /// One image's answer, or its error.
+    struct Entry: JSONWritable {
+        var result: Result<Classification, ClassificationError>
+        var receive: Duration
 
-        init(_ image: ImageDescription) {
-            format = image.format.rawValue
-            width = image.width
-            height = image.height
-            orientation = image.orientation.rawValue
-            mode = image.colorMode.rawValue
-            warnings = image.warnings.isEmpty ? nil : image.warnings
-        }
-    }
+        func write(to writer: inout JSONWriter) { writer.object(writeFields) }
 
-    /// Milliseconds.
-    struct Timing: Encodable {
-        var receive: Double
-        var decode: Double
-        var queue: Double
-        var inference: Double
-        var total: Double
-    }
-
-    /// One image of several: as a lone answer, or its error.
-    struct Entry: Encodable {
-        var predictions: [Prediction]?
-        var image: Image?
-        var timingMs: Timing?
-        var batchSize: Int?
-        var error: Problem?
-
-        init(_ result: Result<Classification, ClassificationError>, receive: Duration) {
+        func writeFields(to writer: inout JSONWriter) {
             switch result {
             case .success(let classification):
-                predictions = classification.predictions.map(Prediction.init)
-                image = Image(classification.image)
-                timingMs = Timing(classification, receive: receive)
-                batchSize = classification.batchSize
-            case .failure(let failure): error = Problem(failure)
+                writer.field("predictions", classification.predictions)
+                writer.field("image", classification.image)
+                writer.field("timing_ms", Timing(classification, receive: receive))
+                writer.field("batch_size", classification.batchSize)
+            case .failure(let error): writer.field("error", Problem(error))
             }
         }
     }
 
-    init(model: String, _ result: Entry) {
-        self.model = model
-        predictions = result.predictions
-        image = result.image
-        timingMs = result.timingMs
-        batchSize = result.batchSize
-    }
+    /// Milliseconds.
+    private struct Timing: JSONWritable {
+        var stages: [(String, Duration)]
 
-    init(model: String, results: [Entry]) {
-        self.model = model
-        self.results = results
+        init(_ classification: Classification, receive: Duration) {
+            stages = [
+                ("receive", receive), ("decode", classification.decode), ("queue", classification.queue),
+                ("inference", classification.inference),
+            ]
+            stages.append(("total", stages.reduce(.zero) { $0 + $1.1 }))
+        }
+
+        func write(to writer: inout JSONWriter) {
+            writer.object { writer in
+                for (name, duration) in stages { writer.field(name, (duration.seconds * 1000).rounded(decimals: 3)) }
+            }
+        }
     }
 }
 
-extension Answer.Timing {
-    init(_ classification: Classification, receive: Duration) {
-        func milliseconds(_ duration: Duration) -> Double { (duration.seconds * 1000).rounded(decimals: 3) }
-        self.init(
-            receive: milliseconds(receive), decode: milliseconds(classification.decode), queue: milliseconds(classification.queue),
-            inference: milliseconds(classification.inference),
-            total: milliseconds(receive + classification.decode + classification.queue + classification.inference))
+extension Prediction: JSONWritable {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("label", label)
+            $0.field("class", name)
+            $0.field("index", index)
+            $0.field("score", score)
+        }
+    }
+}
+
+extension ImageDescription: JSONWritable {
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("format", format.rawValue)
+            $0.field("width", width)
+            $0.field("height", height)
+            $0.field("orientation", orientation.rawValue)
+            $0.field("mode", colorMode.rawValue)
+            // What was passed over.
+            $0.field("warnings", warnings.isEmpty ? nil : warnings)
+        }
     }
 }

@@ -15,28 +15,31 @@ struct ClassifierService: Service {
     func run() async throws {
         let metrics = Metrics()
         let state = ServerState()
-        declareProcessMetrics(metrics)
+        metrics.declareProcess()
         let log = RequestLog(logger: logger, metrics: metrics)
-        let routes = Routes(state: state, metrics: metrics, deadline: options.deadline > 0 ? .milliseconds(options.deadline) : nil)
+        let routes = Routes(state: state, metrics: metrics, deadlines: options.deadlines)
         let server = try Server(
             configuration: options.serverConfiguration, admit: routes.admit, handle: routes.handle, completed: log.completed)
-        metrics.declare(.gauge, "excite_requests_in_flight", help: "Requests begun and not yet answered in full.") { [weak server] in
-            Double(server?.statistics.unfinishedRequests ?? 0)
-        }
+        metrics.declare(server, state)
         logger.info("listening", metadata: ["host": .string(options.host), "port": .stringConvertible(Int(server.port))])
+        let isLoaded: Bool
         do {
-            try await onThread("loader") { try load(state, metrics) }
-            try await gracefulShutdown()
+            isLoaded = try await cancelWhenGracefulShutdown { try await onThread("loader") { try load(state, metrics) } }
+            if isLoaded { try await gracefulShutdown() }
         } catch {
             server.stop()
             state.pool?.close()
             throw error
         }
-        try await shutDown(server, state)
+        try await shutDown(server, state, log)
+        // Loading cannot be stopped half-way: the process ends under it.
+        if !isLoaded { _exit(EXIT_SUCCESS) }
     }
 
     private func load(_ state: ServerState, _ metrics: Metrics) throws {
         let threads = options.threadOptions.threads
+        let info = metrics.gauge(
+            "excite_model_info", help: "1 for each model that is served.", labels: ["model", "architecture", "instruction_set"])
         var models: [Model] = []
         for folder in folders {
             let started = ContinuousClock.now
@@ -44,7 +47,7 @@ struct ClassifierService: Service {
             guard !models.contains(where: { $0.name == model.name }) else {
                 throw ModelError.configuration("\(folder): a model named '\(model.name)' is served already")
             }
-            metrics.set("excite_model_info", [model.name, model.source.configuration.name, model.plan.instructionSet], to: 1)
+            info.set([model.name, model.source.configuration.name, model.plan.instructionSet], to: 1)
             logger.info(
                 "loaded",
                 metadata: [
@@ -66,12 +69,12 @@ struct ClassifierService: Service {
             "ready",
             metadata: [
                 "threads": .stringConvertible(threads), "max_batch": .stringConvertible(options.maxBatch),
-                "queue": .stringConvertible(options.queue),
+                "queue": .stringConvertible(options.queueLimit.map { "\($0)" } ?? "a second's work"),
             ])
     }
 
     /// Readiness goes first, then the socket, then the accepted requests, then the engine.
-    private func shutDown(_ server: Server, _ state: ServerState) async throws {
+    private func shutDown(_ server: Server, _ state: ServerState, _ log: RequestLog) async throws {
         let signals = await UnixSignalsSequence(trapping: .sigint)
         let interrupts = Task {
             for await _ in signals { _exit(130) }
@@ -81,7 +84,7 @@ struct ClassifierService: Service {
         logger.info("draining", metadata: ["delay_s": .stringConvertible(options.drainDelay)])
         // Graceful shutdown does not cancel tasks: the pause is kept.
         try await Task.sleep(for: .seconds(options.drainDelay))
-        try await onThread("drain") {
+        _ = try await onThread("drain") {
             server.stopAccepting()
             let isDrained = server.drain(timeout: .seconds(options.drainTimeout))
             if !isDrained {
@@ -90,30 +93,28 @@ struct ClassifierService: Service {
             server.stop()
             if isDrained { state.pool?.close() }
         }
+        log.flush()
         logger.info("stopped")
-    }
-
-    private func declareProcessMetrics(_ metrics: Metrics) {
-        metrics.declare(.gauge, "excite_build_info", help: "1, labelled with the version.", labels: ["version"])
-        metrics.set("excite_build_info", [Excite.version], to: 1)
-        metrics.declare(
-            .gauge, "excite_model_info", help: "1 for each model that is served.", labels: ["model", "architecture", "instruction_set"])
-        metrics.declare(.gauge, "excite_cpus", help: "CPUs that this process may use: CPU set and cgroup quota.") {
-            Double(ProcessorCount.available)
-        }
-        metrics.declare(.counter, "excite_cpu_throttled_periods_total", help: "Periods in which the cgroup's CPU quota was used up.") {
-            Double(ProcessStatus.throttledPeriods)
-        }
-        metrics.declare(.gauge, "process_resident_memory_bytes", help: "Memory in RAM.") { Double(ProcessStatus.residentBytes) }
-        metrics.declare(.gauge, "process_threads", help: "Threads of the process.") { Double(ProcessStatus.threads) }
     }
 }
 
 /// Runs what blocks on a thread of its own: it would starve the tasks of the cooperative pool.
-private func onThread(_ name: String, _ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        let thread = Thread { continuation.resume(with: Result { try body() }) }
-        thread.name = name
-        thread.start()
+///
+/// - Returns: whether it is done: where the task is cancelled, the thread goes on by itself.
+private func onThread(_ name: String, _ body: @escaping @Sendable () throws -> Void) async throws -> Bool {
+    let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: Void.self)
+    let thread = Thread {
+        do {
+            try body()
+            outcome.yield()
+            outcome.finish()
+        } catch {
+            outcome.finish(throwing: error)
+        }
     }
+    thread.name = name
+    thread.start()
+    // A cancelled task's stream ends without an outcome.
+    for try await _ in outcomes { return true }
+    return false
 }

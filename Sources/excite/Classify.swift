@@ -40,7 +40,7 @@ struct Classify: ParsableCommand {
             }
             switch pool.classify(ClassificationRequest(image: Array(bytes), model: model, top: top)) {
             case .success(let classification):
-                try show(classification, path: path)
+                show(classification, path: path)
                 if format == .text { for warning in classification.image.warnings { printError("\(path): \(warning)") } }
             case .failure(let error):
                 printError("\(path): \(Problem(error).detail)")
@@ -50,19 +50,16 @@ struct Classify: ParsableCommand {
         if failed { throw ExitCode.failure }
     }
 
-    private func show(_ classification: Classification, path: String) throws {
+    private func show(_ classification: Classification, path: String) {
         switch format {
         case .json:
-            struct Line: Encodable {
-                var file: String
-                var predictions: [Answer.Prediction]
-                var image: Answer.Image
+            var writer = JSONWriter()
+            writer.object {
+                $0.field("file", path)
+                $0.field("predictions", classification.predictions)
+                $0.field("image", classification.image)
             }
-            print(
-                try JSON.text(
-                    Line(
-                        file: path, predictions: classification.predictions.map(Answer.Prediction.init), image: .init(classification.image))
-                ))
+            print(String(decoding: writer.bytes, as: UTF8.self))
         case .text:
             print(path)
             let width = classification.predictions.map(\.label.count).max() ?? 0

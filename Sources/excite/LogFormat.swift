@@ -34,31 +34,46 @@ struct JSONLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         var fields = metadata.merging(event.metadata ?? [:]) { $1 }
-        fields["time"] = .string(Date.now.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true)))
-        fields["level"] = .string(event.level.rawValue)
-        fields["message"] = .string(event.message.description)
-        guard var line = try? JSON.data(fields.mapValues(JSONLogValue.init)) else { return }
-        line.append(UInt8(ascii: "\n"))
-        FileHandle.standardError.write(line)
+        for name in ["time", "level", "message"] { fields[name] = nil }
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.field("time", Self.now())
+            writer.field("level", event.level.rawValue)
+            writer.field("message", event.message.description)
+            for (name, value) in fields.sorted(by: { $0.key < $1.key }) { writer.field(name, value) }
+        }
+        let line = writer.bytes + [UInt8(ascii: "\n")]
+        // In one piece, so that lines of several threads do not mix. Where nobody can read it, it is lost.
+        _ = write(STDERR_FILENO, line, line.count)
+    }
+
+    /// The time as RFC 3339 has it, to the millisecond, in UTC.
+    private static func now() -> String {
+        var (time, parts) = (timespec(), tm())
+        clock_gettime(CLOCK_REALTIME, &time)
+        gmtime_r(&time.tv_sec, &parts)
+        func digits(_ number: Int32, _ count: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        let date = [(parts.tm_year + 1900, 4), (parts.tm_mon + 1, 2), (parts.tm_mday, 2)].map(digits).joined(separator: "-")
+        let clock = [(parts.tm_hour, 2), (parts.tm_min, 2), (parts.tm_sec, 2)].map(digits).joined(separator: ":")
+        return "\(date)T\(clock).\(digits(Int32(time.tv_nsec / 1_000_000), 3))Z"
     }
 }
 
-/// A metadata value as JSON; what was a number stays one.
-private struct JSONLogValue: Encodable {
-    let value: Logger.Metadata.Value
-
-    init(_ value: Logger.Metadata.Value) { self.value = value }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch value {
-        case .string(let text): try container.encode(text)
-        case .array(let values): try container.encode(values.map(JSONLogValue.init))
-        case .dictionary(let values): try container.encode(values.mapValues(JSONLogValue.init))
-        case .stringConvertible(let number as Int): try container.encode(number)
-        case .stringConvertible(let number as Double): try container.encode(number)
-        case .stringConvertible(let number as Float): try container.encode(number)
-        case .stringConvertible(let other): try container.encode(other.description)
+/// What was a number stays one.
+extension Logger.MetadataValue: JSONWritable {
+    func write(to writer: inout JSONWriter) {
+        switch self {
+        case .string(let text): writer.string(text)
+        case .array(let values): writer.array(values)
+        case .dictionary(let values):
+            writer.object { writer in
+                for (name, value) in values.sorted(by: { $0.key < $1.key }) { writer.field(name, value) }
+            }
+        case .stringConvertible(let number as any JSONWritable): number.write(to: &writer)
+        case .stringConvertible(let other): writer.string(other.description)
         }
     }
 }

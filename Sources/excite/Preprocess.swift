@@ -45,7 +45,7 @@ struct Preprocess: ParsableCommand {
         do {
             let crop = try bytes.withUnsafeBytes { try imageOptions.decoder.crop($0, for: preprocessing) }
             try write(crop.image, preprocessing)
-            try show(crop.description, preprocessing, try measure(bytes, preprocessing))
+            show(crop.description, preprocessing, try measure(bytes, preprocessing))
         } catch let error as ImageError {
             throw ModelError.file("\(image): \(error)")
         }
@@ -72,11 +72,18 @@ struct Preprocess: ParsableCommand {
     }
 
     /// Median milliseconds.
-    private struct Timing: Encodable {
+    private struct Timing: JSONWritable {
         /// From the file's bytes to the tensor.
         var all: Double
         /// From the decoded pixels to the tensor.
         var resizeCropNormalize: Double
+
+        func write(to writer: inout JSONWriter) {
+            writer.object {
+                $0.field("all", all)
+                $0.field("resize_crop_normalize", resizeCropNormalize)
+            }
+        }
     }
 
     private func measure(_ bytes: Data, _ preprocessing: Preprocessing) throws -> Timing? {
@@ -99,21 +106,20 @@ struct Preprocess: ParsableCommand {
             resizeCropNormalize: try median { try preprocessing.crop(pixels) })
     }
 
-    private func show(_ description: ImageDescription, _ preprocessing: Preprocessing, _ timing: Timing?) throws {
+    private func show(_ description: ImageDescription, _ preprocessing: Preprocessing, _ timing: Timing?) {
         // Standard output may be the crop's.
         guard output != "-" else { return }
         switch format {
         case .json:
-            struct Line: Encodable {
-                var file: String
-                var image: Answer.Image
-                /// Height and width.
-                var input: [Int]
-                var timingMs: Timing?
+            var writer = JSONWriter()
+            writer.object {
+                $0.field("file", image)
+                $0.field("image", description)
+                // Height and width.
+                $0.field("input", [preprocessing.height, preprocessing.width])
+                $0.field("timing_ms", timing)
             }
-            let line = Line(
-                file: image, image: .init(description), input: [preprocessing.height, preprocessing.width], timingMs: timing)
-            print(try JSON.text(line))
+            print(String(decoding: writer.bytes, as: UTF8.self))
         case .text:
             let turned = imageOptions.exif == .ignore ? "ignored" : "applied"
             let orientation = description.orientation == .upright ? "" : ", EXIF orientation \(description.orientation.rawValue), \(turned)"

@@ -25,8 +25,10 @@ struct AdmissionTests {
         let pool = try EnginePool(models: [model], options: options, metrics: metrics)
         defer { pool.close() }
         let (gate, answers) = (Gate(), Answers())
-        for index in 0..<3 { pool.submit(try request(gate)) { answers.add(index, $0) } }
-        #expect(pool.unanswered == 3)
+        pool.submit(try request(gate), to: answers, 0)
+        #expect(eventually { pool.waiting == 0 }, "it is being decoded")
+        for index in 1...3 { pool.submit(try request(gate), to: answers, index) }
+        #expect(pool.unanswered == 4)
         for _ in 0..<2 {
             guard case .overloaded(let retryAfter) = pool.classify(try request()).error else {
                 Issue.record("not refused as an overload")
@@ -34,12 +36,90 @@ struct AdmissionTests {
             }
             #expect(retryAfter > .zero && retryAfter < .seconds(600))
         }
-        #expect(try Exposition(metrics.render()).value("excite_rejected_total", ["reason": "queue_full"]) == 2)
-        #expect(try Exposition(metrics.render()).value("excite_queue_depth") == 3)
+        #expect(pool.refuse(try request()) != nil, "it can be told before the images are here")
+        let full = try Exposition(metrics.render())
+        #expect(full.value("excite_rejected_total", ["reason": "queue_full"]) == 3)
+        #expect(full.value("excite_queue_depth", ["model": model.name]) == 3)
+        #expect(full.value("excite_queue_limit", ["model": model.name]) == 3)
+        #expect(full.value("excite_images_in_flight") == 4)
+        #expect(try #require(full.value("excite_queue_age_seconds")) > 0)
         gate.open()
-        for answer in answers.sorted(3) { #expect(answer.error == nil) }
+        for answer in answers.sorted(4) { #expect(answer.error == nil) }
         #expect(pool.unanswered == 0)
         #expect(pool.classify(try request()).error == nil, "there is room again")
+    }
+
+    @Test("a request's images are accepted together or refused together")
+    func together() throws {
+        var options = EnginePool.Options(threads: 1)
+        options.queue = 2
+        let pool = try EnginePool(models: [model], options: options)
+        defer { pool.close() }
+        let (gate, answers) = (Gate(), Answers())
+        pool.submit(try request(gate), to: answers, 0)
+        #expect(eventually { pool.waiting == 0 })
+        pool.submit(try request(gate), to: answers, 1)
+        let image = try TestImages.jpeg()
+        let several = ClassificationRequest(images: [image, image, [], image], model: model)
+        let results = Monitor<[[Answers.Answer]]>([])
+        pool.submit(several) { answer in results.withLock { $0.append(answer) } }
+        #expect(pool.waiting == 5, "there was room for one")
+        pool.submit(several) { answer in results.withLock { $0.append(answer) } }
+        #expect(results.withLock(\.count) == 1)
+        #expect(results.withLock { $0.first?.map { if case .overloaded = $0.error { true } else { false } } } == [true, true, true, true])
+        gate.open()
+        #expect(eventually { results.withLock(\.count) == 2 })
+        #expect(results.withLock { $0.last?.map(\.error) } == [nil, nil, .image(.empty), nil])
+    }
+
+    @Test("what a client that left asked for is not decoded, and counted")
+    func clientLeft() throws {
+        let metrics = Metrics()
+        let pool = try EnginePool(models: [model], options: .init(threads: 1), metrics: metrics)
+        defer { pool.close() }
+        var left = try request()
+        left.clientHasLeft = { true }
+        #expect(pool.classify(left).error == .clientLeft)
+        let exposition = try Exposition(metrics.render())
+        #expect(exposition.value("excite_rejected_total", ["reason": "client_left"]) == 1)
+        #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == nil)
+        #expect(pool.unanswered == 0)
+    }
+
+    @Test("a client has as many requests in flight as it may; others are not held up by it")
+    func clientLimit() throws {
+        var options = EnginePool.Options(threads: 1)
+        options.clientRequests = 2
+        let pool = try EnginePool(models: [model], options: options)
+        defer { pool.close() }
+        let (gate, answers) = (Gate(), Answers())
+        var mine = try request(gate)
+        mine.client = "192.0.2.1"
+        for index in 0..<2 { pool.submit(mine, to: answers, index) }
+        guard case .tooManyFromClient = pool.classify(mine).error else {
+            Issue.record("not refused")
+            return
+        }
+        var other = mine
+        other.client = "192.0.2.2"
+        pool.submit(other, to: answers, 2)
+        gate.open()
+        for answer in answers.sorted(3) { #expect(answer.error == nil) }
+        #expect(pool.classify(mine).error == nil, "its requests were answered")
+    }
+
+    @Test("what cannot be answered by its deadline is refused at once")
+    func deadlineTooSoon() throws {
+        let pool = try EnginePool(models: [model], options: .init(threads: 1))
+        defer { pool.close() }
+        pool.monitor.withLock { $0.admission.begin(model: 0, seconds: 100) }
+        guard case .deadlineTooSoon(let retryAfter) = pool.classify(try request(deadline: .now + .seconds(20))).error else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(retryAfter > .seconds(80))
+        #expect(pool.classify(try request(deadline: .now + .seconds(3600))).error == nil)
+        #expect(pool.classify(try request()).error == nil)
     }
 
     @Test("who has an answer finds room for the next image, even in a queue of one")
@@ -57,21 +137,27 @@ struct AdmissionTests {
         let metrics = Metrics()
         let pool = try EnginePool(models: [model], options: .init(threads: 1), metrics: metrics)
         defer { pool.close() }
-        #expect(pool.classify(try request(deadline: .now - .milliseconds(1))).error == .deadlinePassed)
+        let (gate, answers) = (Gate(), Answers())
+        pool.submit(try request(gate), to: answers, 0)
+        let deadline = ContinuousClock.now + .milliseconds(500)
+        pool.submit(try request(deadline: deadline), to: answers, 1)
+        #expect(eventually { ContinuousClock.now > deadline })
+        gate.open()
+        #expect(answers.sorted(2).map(\.error) == [nil, .deadlinePassed])
         let exposition = try Exposition(metrics.render())
-        #expect(exposition.value("excite_rejected_total", ["reason": "deadline"]) == 1)
-        #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == nil)
+        #expect(exposition.value("excite_rejected_total", ["reason": "deadline_passed"]) == 1)
+        #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == 1)
         #expect(pool.classify(try request(deadline: .now + .seconds(3600))).error == nil)
     }
 
     @Test("an image whose deadline passed while it waited is not run, and its neighbours are")
     func deadlineBeforeRunning() throws {
         let held = try HeldPool([model])
-        let deadline = ContinuousClock.now + .milliseconds(200)
+        let deadline = ContinuousClock.now + .milliseconds(500)
         held.submit(try request(deadline: deadline))
         held.submit(try request())
         held.submit(try request(deadline: deadline))
-        try held.decodeAll()
+        held.decodeAll()
         #expect(eventually { ContinuousClock.now > deadline })
         let answers = held.finish()
         #expect(answers.map(\.error) == [.deadlinePassed, nil, .deadlinePassed])
@@ -81,9 +167,9 @@ struct AdmissionTests {
     @Test("where every deadline has passed, nothing is run")
     func nothingToRun() throws {
         let held = try HeldPool([model])
-        let deadline = ContinuousClock.now + .milliseconds(200)
+        let deadline = ContinuousClock.now + .milliseconds(500)
         for _ in 0..<3 { held.submit(try request(deadline: deadline)) }
-        try held.decodeAll()
+        held.decodeAll()
         #expect(eventually { ContinuousClock.now > deadline })
         #expect(held.finish().map(\.error) == [.deadlinePassed, .deadlinePassed, .deadlinePassed])
         let batches = try Exposition(held.metrics.render()).value("excite_batches_total", ["released": "session_free"])
@@ -97,7 +183,7 @@ struct AdmissionTests {
         do {
             let pool = try EnginePool(models: [model], options: .init(threads: 2))
             released = pool
-            for index in 0..<5 { pool.submit(try request(gate)) { answers.add(index, $0) } }
+            for index in 0..<5 { pool.submit(try request(gate), to: answers, index) }
             Thread.detachNewThread {
                 pool.close()
                 closed.open()
@@ -108,7 +194,7 @@ struct AdmissionTests {
             #expect(
                 eventually {
                     let (refusals, index) = (Answers(), accepted)
-                    pool.submit(held) { answer in (answer.error == .unavailable ? refusals : answers).add(index, answer) }
+                    pool.submit(held) { answer in (answer[0].error == .unavailable ? refusals : answers).add(index, answer[0]) }
                     if refusals.all.isEmpty { accepted += 1 }
                     return !refusals.all.isEmpty
                 })
@@ -131,6 +217,39 @@ struct AdmissionTests {
             guard case ModelError.engine(let text) = error else { return false }
             return text.contains("memory")
         }
+    }
+
+    @Test("the queue is what a second clears, but no less than fills every session's batch, unless it is said")
+    func limit() {
+        var options = EnginePool.Options(threads: 16)
+        var admission = Admission(models: 1, options: options)
+        #expect(admission.limit(model: 0) == 32, "nothing is known")
+        admission.begin(model: 0, seconds: 0.01)
+        #expect(admission.limit(model: 0) == 200)
+        for _ in 0..<200 { admission.measured(model: 0, images: 16, seconds: 0.08) }
+        #expect(abs(admission.throughput(model: 0) - 400) < 1e-6)
+        #expect(abs(admission.limit(model: 0) - 400) <= 1)
+        for _ in 0..<200 { admission.measured(model: 0, images: 16, seconds: 16) }
+        #expect(admission.limit(model: 0) == 32)
+        options.queue = 5
+        #expect(Admission(models: 1, options: options).limit(model: 0) == 5)
+    }
+
+    @Test("a deadline is held against the work that waits, and the image's own")
+    func prediction() {
+        var admission = Admission(models: 1, options: EnginePool.Options(threads: 1))
+        admission.begin(model: 0, seconds: 0.1)
+        for _ in 0..<200 { admission.measured(model: 0, images: 10, seconds: 0.5) }
+        func refusal(images: Int, backlog: Double, within seconds: Double) -> ClassificationError? {
+            admission.refusal(model: 0, images: images, waiting: 0, backlog: backlog, remaining: .seconds(seconds))
+        }
+        #expect(refusal(images: 1, backlog: 0, within: 0.13) == nil, "one alone takes 100 ms")
+        #expect(refusal(images: 1, backlog: 0, within: 0.12) != nil)
+        #expect(refusal(images: 10, backlog: 0, within: 0.63) == nil, "ten take 50 ms each")
+        #expect(refusal(images: 10, backlog: 0, within: 0.62) != nil)
+        #expect(refusal(images: 1, backlog: 1, within: 1.38) == nil)
+        #expect(refusal(images: 1, backlog: 1, within: 1.37) != nil)
+        #expect(admission.refusal(model: 0, images: 1, waiting: 0, backlog: 1000, remaining: nil) == nil)
     }
 
     @Test(

@@ -30,7 +30,7 @@ struct BatchingTests {
         let held = try HeldPool([model])
         let names = (0..<size).map { TestImages.names[($0 * 3 + size) % TestImages.names.count] }
         for name in names { held.submit(ClassificationRequest(image: try TestImages.jpeg(name), model: model, top: 10)) }
-        try held.decodeAll()
+        held.decodeAll()
         for (name, answer) in zip(names, held.finish()) {
             #expect(try answer.get().batchSize == size)
             #expect(answer.scores == alone[name], "\(name)")
@@ -45,7 +45,7 @@ struct BatchingTests {
             held.submit(ClassificationRequest(image: broken[index % broken.count].bytes, model: model))
             held.submit(ClassificationRequest(image: try TestImages.jpeg(name), model: model, top: 10))
         }
-        try held.decodeAll()
+        held.decodeAll()
         let answers = held.finish()
         for (index, name) in TestImages.names.enumerated() {
             guard case .image(let error) = answers[2 * index].error else {
@@ -65,16 +65,16 @@ struct BatchingTests {
         let answers = Answers()
         let names = (0..<40).map { TestImages.names[$0 % TestImages.names.count] }
         for (index, name) in names.enumerated() {
-            pool.submit(ClassificationRequest(image: try TestImages.jpeg(name), model: model, top: 10)) { answers.add(index, $0) }
+            pool.submit(ClassificationRequest(image: try TestImages.jpeg(name), model: model, top: 10), to: answers, index)
         }
         for (name, answer) in zip(names, answers.sorted(names.count)) { #expect(answer.scores == alone[name]) }
     }
 
     @Test("more images than the largest batch run in several")
     func severalBatches() throws {
-        let held = try HeldPool([model], largestBatch: 4)
+        let held = try HeldPool([model]) { $0.largestBatch = 4 }
         for _ in 0..<10 { held.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model)) }
-        try held.decodeAll()
+        held.decodeAll()
         #expect(try held.finish().map { try $0.get().batchSize } == [4, 4, 4, 4, 4, 4, 4, 4, 2, 2])
         let exposition = try Exposition(held.metrics.render())
         #expect(exposition.value("excite_batches_total", ["released": "full"]) == 2)
@@ -85,14 +85,83 @@ struct BatchingTests {
     @Test("two models take turns")
     func roundRobin() throws {
         let other = try TinyModel(tag: "other", classes: 7).load()
-        let held = try HeldPool([model, other], largestBatch: 2)
+        let held = try HeldPool([model, other]) { $0.largestBatch = 2 }
         for _ in 0..<5 { held.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model, top: 7)) }
+        held.decodeAll()
         for _ in 0..<4 { held.submit(ClassificationRequest(image: try TestImages.jpeg(), model: other, top: 7)) }
-        try held.decodeAll()
         _ = held.finish()
-        // The first model held the session, so the other one is next.
-        #expect(held.answers.all.map(\.index) == [5, 6, 0, 1, 7, 8, 2, 3, 4])
+        #expect(held.answers.all.map(\.index) == [0, 1, 5, 6, 2, 3, 7, 8, 4])
         #expect(held.answers.all.allSatisfy { (try? $0.answer.get().predictions.count) == 7 })
+    }
+
+    @Test("a session waits for a fuller batch as long as it is told to", arguments: [2, 3])
+    func maxDelay(images: Int) throws {
+        let metrics = Metrics()
+        var options = EnginePool.Options(threads: 1)
+        options.largestBatch = 3
+        options.maxDelay = images == 3 ? .seconds(3600) : .milliseconds(300)
+        let pool = try EnginePool(models: [model], options: options, metrics: metrics)
+        let answers = Answers()
+        for index in 0..<images { pool.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model), to: answers, index) }
+        for answer in answers.sorted(images) { #expect(try answer.get().batchSize == images) }
+        pool.close()
+        let exposition = try Exposition(metrics.render())
+        #expect(exposition.value("excite_batches_total", ["released": images == 3 ? "full" : "delay"]) == 1)
+    }
+
+    @Test(
+        "a session does not wait for a fuller batch while another model's images wait, nor when the pool closes", arguments: [true, false])
+    func maxDelayCutShort(closing: Bool) throws {
+        let other = try TinyModel(tag: "other", classes: 7).load()
+        var options = EnginePool.Options(threads: 1)
+        options.maxDelay = .seconds(3600)
+        let pool = try EnginePool(models: [model, other], options: options)
+        let answers = Answers()
+        pool.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model), to: answers, 0)
+        #expect(eventually { pool.isGathered })
+        if !closing {
+            pool.submit(ClassificationRequest(image: try TestImages.jpeg(), model: other), to: answers, 1)
+            #expect(answers.sorted(1).first?.error == nil)
+            #expect(answers.all.map(\.index) == [0])
+        }
+        pool.close()
+        #expect(answers.sorted(closing ? 1 : 2).allSatisfy { $0.error == nil })
+    }
+
+    @Test("an image that takes long to decode rides with a later batch, and its neighbours do not wait for it", arguments: [1, 2, 9])
+    func straggler(threads: Int) throws {
+        var options = EnginePool.Options(threads: threads)
+        options.stragglerWait = .milliseconds(1)
+        let metrics = Metrics()
+        let pool = try EnginePool(models: [model], options: options, metrics: metrics)
+        let (gate, answers) = (Gate(), Answers())
+        let held = HeldImage(bytes: try TestImages.jpeg("cat"), gate: gate)
+        if threads > 1 {
+            pool.submit(ClassificationRequest(image: held, model: model, top: 10), to: answers, 0)
+            #expect(eventually { pool.waiting == 0 })
+            pool.submit(ClassificationRequest(image: try TestImages.jpeg("gray"), model: model, top: 10), to: answers, 1)
+        } else {
+            // The only decoder takes both, the quick one first.
+            let both = ClassificationRequest(images: [try TestImages.jpeg("gray"), held], model: model, top: 10)
+            pool.submit(both) { for (index, answer) in $0.reversed().enumerated() { answers.add(index, answer) } }
+        }
+        if threads > 1 {
+            #expect(eventually { answers.all.count == 1 })
+            #expect(answers.all.map(\.index) == [1])
+        }
+        // Others are served meanwhile, by as many decoders as ever.
+        let more = Answers()
+        for index in 0..<20 {
+            pool.submit(ClassificationRequest(image: try TestImages.jpeg("cat"), model: model, top: 10), to: more, index)
+        }
+        for answer in more.sorted(20) { #expect(answer.scores == alone["cat"]) }
+        gate.open()
+        let both = answers.sorted(2)
+        #expect(both[0].scores == alone["cat"])
+        #expect(both[1].scores == alone["gray"])
+        pool.close()
+        let stragglers = try Exposition(metrics.render()).value("excite_batches_total", ["released": "straggler"])
+        #expect(try #require(stragglers) >= 1)
     }
 
     @Test("an answer tells of its image and of where the time went")

@@ -29,7 +29,7 @@ struct ExpectedAnswersTests {
         for (index, name) in names.enumerated() {
             let files = ["photos", "free"].map { Shared.folder.appending(path: "images/\($0)/\(name)") }
             let file = try #require(files.first { FileManager.default.fileExists(atPath: $0.path) }, "\(name) is in neither folder")
-            pool.submit(ClassificationRequest(image: Array(try Data(contentsOf: file)), model: model)) { answers.add(index, $0) }
+            pool.submit(ClassificationRequest(image: Array(try Data(contentsOf: file)), model: model), to: answers, index)
         }
         for (name, answer) in zip(names, answers.sorted(names.count)) {
             let (found, wanted) = (try answer.get().predictions, try #require(expected[name]))

@@ -21,13 +21,35 @@ struct ProcessorCountTests {
     func noCPUSet(status: String) { #expect(ProcessorCount.allowedCPUs(status: status) == nil) }
 
     /// A made-up tree of cgroups: what is in which file.
-    private func quota(_ files: [String: String], group: String = "0::/\n") throws -> Double? {
+    private func controlGroup<Value>(
+        _ files: [String: String], group: String = "0::/\n", _ value: (ControlGroup) -> Value
+    ) throws -> Value {
         let folder = try TemporaryFolder()
         try folder.write(group, to: "proc-self-cgroup")
         for (name, text) in files { try folder.write(text, to: "cgroup/\(name)") }
         return withExtendedLifetime(folder) {
-            ProcessorCount.quota(root: folder.path("cgroup"), groups: folder.path("proc-self-cgroup"))
+            value(ControlGroup(root: folder.path("cgroup"), groups: folder.path("proc-self-cgroup")))
         }
+    }
+
+    private func quota(_ files: [String: String], group: String = "0::/\n") throws -> Double? {
+        try controlGroup(files, group: group, \.quota)
+    }
+
+    @Test("throttling is told of the process's own group and those around it, in both versions")
+    func throttling() throws {
+        func stat(_ periods: Int, _ time: String) -> String { "nr_periods 100\nnr_throttled \(periods)\n\(time)\n" }
+        let second = [
+            "cpu.stat": stat(1, "throttled_usec 500000"), "a/cpu.stat": stat(2, "throttled_usec 250000"),
+            "a/b/cpu.stat": stat(4, "throttled_usec 0"), "other/cpu.stat": stat(100, "throttled_usec 100"),
+        ]
+        let (periods, seconds) = try controlGroup(second, group: "0::/a/b\n") { ($0.throttledPeriods, $0.throttledSeconds) }
+        #expect(periods == 7 && seconds == 0.75)
+        let first = ["cpu/cpu.stat": stat(3, "throttled_time 2500000000")]
+        let (one, two) = try controlGroup(first, group: "4:cpu,cpuacct:/docker/abc\n") { ($0.throttledPeriods, $0.throttledSeconds) }
+        #expect(one == 3 && two == 2.5)
+        #expect(try controlGroup([:]) { $0.throttledPeriods } == nil)
+        #expect(try controlGroup(["cpu.stat": "usage_usec 5\n"]) { $0.throttledPeriods } == nil, "the root tells nothing")
     }
 
     @Test("by the quota of the root group, as a container sees its own", arguments: ["0::/\n", "0::/../..\n", ""])

@@ -70,7 +70,8 @@ struct OtherRouteTests {
         #expect(try service.post(try TestImages.jpeg()).status == 200)
     }
 
-    @Test("HEAD is answered like GET, without the body", arguments: ["/livez", "/readyz", "/healthz", "/models", "/metrics"])
+    @Test(
+        "HEAD is answered like GET, without the body", arguments: ["/livez", "/readyz", "/healthz", "/models", "/metrics", "/openapi.json"])
     func head(path: String) throws {
         let service = try TestService()
         let answer = try service.ask("HEAD", path)
@@ -93,6 +94,33 @@ struct OtherRouteTests {
         #expect(models[0]["multiply_accumulates"] as? Int == tiny.multiplyAccumulates)
     }
 
+    @Test("the description of the interface names every path and method that there is, and no other")
+    func openAPI() throws {
+        let answer = try TestService().get("/openapi.json")
+        #expect(answer.status == 200)
+        #expect(answer.header("Content-Type") == "application/json")
+        #expect((answer.json["info"] as? [String: Any])?["version"] as? String == Excite.version)
+        let paths = try #require(answer.json["paths"] as? [String: [String: Any]])
+        #expect(paths.mapValues { Set($0.keys.map { $0.uppercased() }) } == Routes.table.mapValues { Set($0.keys) })
+    }
+
+    @Test("the description of the interface refers to what it has")
+    func openAPIReferences() throws {
+        let json = try TestService().get("/openapi.json").json
+        var found = 0
+        func check(_ value: Any) {
+            if let list = value as? [Any] { list.forEach(check) }
+            guard let object = value as? [String: Any] else { return }
+            object.values.forEach(check)
+            guard let reference = object["$ref"] as? String else { return }
+            found += 1
+            let target = reference.split(separator: "/").dropFirst().reduce(json as Any?) { ($0 as? [String: Any])?[String($1)] }
+            #expect(target != nil, "\(reference)")
+        }
+        check(json)
+        #expect(found > 20)
+    }
+
     @Test("metrics count what was asked, by route and status, and a strict reader can read them")
     func metrics() throws {
         let service = try TestService()
@@ -112,7 +140,7 @@ struct OtherRouteTests {
         #expect(exposition.value("excite_request_seconds_count", ["route": "/classify"]) == 4)
         #expect(exposition.value("excite_receive_seconds_count", ["route": "/classify"]) == 4)
         #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == 3)
-        #expect(exposition.value("excite_queue_depth") == 0)
+        #expect(exposition.value("excite_queue_depth", ["model": "seresnet18.tiny"]) == 0)
         #expect(!exposition.samples.contains { $0.labels.values.contains { $0.contains("made") } }, "paths that clients make up")
     }
 }

@@ -1,8 +1,8 @@
 import Foundation
 import Imaging
-import Serving
 import Testing
 
+@testable import Serving
 @testable import excite
 
 @Suite("Requests that are refused")
@@ -94,13 +94,15 @@ struct RefusalTests {
     @Test("while as many images wait as may, more are 429, and Retry-After says when to come back")
     func overload() throws {
         let service = try TestService(options: { $0.queue = 1 })
-        let gate = try service.holdDecoder()
+        let gate = try service.holdDecoderAndQueue()
         let bodies = [Form(images: [try cat()]), Form(images: [try cat(), try cat()])]
         for form in bodies {
             let answer = try service.post(form)
             expectProblem(answer, 429, code: "overloaded")
             #expect(try #require(answer.header("Retry-After").flatMap { Int($0) }) >= 1)
         }
+        let metrics = try Exposition(service.get("/metrics").text)
+        #expect(metrics.value("excite_rejected_total", ["reason": "queue_full"]) == 2)
         gate.open()
         #expect(eventually { service.pool.unanswered == 0 })
         for _ in 0..<20 { #expect(try service.post(try cat()).status == 200) }
@@ -119,16 +121,58 @@ struct RefusalTests {
         #expect(statuses.contains(200))
     }
 
-    @Test("where the deadline passes before the image's turn comes, it is 504", arguments: [true, false])
-    func deadlinePassed(byHeader: Bool) throws {
-        let service = try TestService(deadline: byHeader ? .seconds(3600) : .milliseconds(1))
+    @Test("where the deadline passes before the image's turn comes, it is 504", arguments: ["header", "default", "longest"])
+    func deadlinePassed(by what: String) throws {
+        let wait: Duration = .milliseconds(500)
+        let service = try TestService(
+            deadlines: .init(standard: what == "default" ? wait : .seconds(3600), longest: what == "longest" ? wait : nil))
         let gate = try service.holdDecoder()
         let client = try HTTPClient(port: service.server.port)
-        client.send("POST", "/classify", headers: byHeader ? ["X-Deadline-Ms: 1"] : [], body: try cat())
-        #expect(eventually { service.pool.unanswered == 2 })
-        usleep(5000)
+        let started = ContinuousClock.now
+        client.send("POST", "/classify", headers: what == "header" ? ["X-Deadline-Ms: 500"] : [], body: try cat())
+        #expect(eventually { service.waiting == 1 })
+        #expect(eventually { ContinuousClock.now > started + wait + .milliseconds(500) })
         gate.open()
         expectProblem(try client.read(), 504, code: "deadline_passed")
+    }
+
+    @Test("a deadline that cannot be met is 429 at once")
+    func deadlineTooSoon() throws {
+        let service = try TestService()
+        service.pool.monitor.withLock { $0.admission.begin(model: 0, seconds: 100) }
+        let answer = try service.post(headers: ["X-Deadline-Ms: 20000"], try cat())
+        expectProblem(answer, 429, code: "deadline_too_soon")
+        #expect(try #require(answer.header("Retry-After").flatMap { Int($0) }) > 80)
+        #expect(try service.post(headers: ["X-Deadline-Ms: 3600000"], try cat()).status == 200)
+    }
+
+    @Test("a client over its limit of requests in flight is 429")
+    func clientLimit() throws {
+        let service = try TestService(options: { $0.clientRequests = 1 })
+        let gate = try service.holdDecoder()
+        let client = try HTTPClient(port: service.server.port)
+        client.send("POST", "/classify", body: try cat())
+        #expect(eventually { service.waiting == 1 })
+        expectProblem(try service.post(try cat()), 429, code: "too_many_requests")
+        gate.open()
+        #expect(try client.read().status == 200)
+        #expect(try service.post(try cat()).status == 200)
+    }
+
+    @Test("the image of a client that left is not decoded, and counted")
+    func clientLeft() throws {
+        let service = try TestService()
+        let gate = try service.holdDecoder()
+        do {
+            let client = try HTTPClient(port: service.server.port)
+            client.send("POST", "/classify", body: try cat())
+            #expect(eventually { service.waiting == 1 })
+        }
+        gate.open()
+        #expect(eventually { service.pool.unanswered == 0 })
+        let metrics = try Exposition(service.get("/metrics").text)
+        #expect(metrics.value("excite_rejected_total", ["reason": "client_left"]) == 1)
+        #expect(metrics.value("excite_images_total", ["format": "jpeg"]) == 1, "the one that was held")
     }
 }
 

@@ -58,6 +58,29 @@ struct ServeCommandTests {
         withExtendedLifetime(models) {}
     }
 
+    @Test("ends at once with 0 on SIGTERM while it loads")
+    func terminatedWhileLoading() throws {
+        // A pipe that nobody writes to: loading never ends.
+        let tiny = try TinyModel(weights: false)
+        #expect(mkfifo("\(try tiny.path)/model.safetensors", 0o600) == 0)
+        let served = try ServedProgram(models: [tiny])
+        try served.waitForReadiness(503, "loading the model")
+        served.program.signal(SIGTERM)
+        #expect(try served.program.exitStatus() == 0)
+        #expect(served.log.last?["message"] as? String == "stopped")
+    }
+
+    @Test("refusals beyond the first few are told in one line")
+    func flood() throws {
+        let served = try ServedProgram()
+        try served.waitForReadiness(200)
+        for _ in 0..<50 { #expect(try served.ask("GET", "/made/up").status == 404) }
+        served.program.signal(SIGTERM)
+        #expect(try served.program.exitStatus() == 0)
+        #expect(served.log.filter { $0["status"] as? Int == 404 && $0["message"] as? String == "request" }.count == 20)
+        #expect(served.log.filter { $0["status"] as? Int == 404 }.compactMap { $0["requests"] as? Int }.reduce(0, +) == 30)
+    }
+
     @Test("answers every accepted request after SIGTERM")
     func drain() throws {
         let served = try ServedProgram()

@@ -31,14 +31,14 @@ final class Answers: Sendable {
     typealias Answer = Result<Classification, ClassificationError>
     private let list = Monitor<[(index: Int, answer: Answer)]>([])
 
-    func add(_ index: Int, _ answer: Answer) { list.update { $0.append((index, answer)) } }
+    func add(_ index: Int, _ answer: Answer) { list.withLock { $0.append((index, answer)) } }
 
     /// A copy made under the lock: the thread sanitizer cannot see that an array is shared no more.
-    var all: [(index: Int, answer: Answer)] { list.read { $0.map { $0 } } }
+    var all: [(index: Int, answer: Answer)] { list.withLock { $0.map { $0 } } }
 
     /// Waits for that many, and sorts them by index.
     func sorted(_ count: Int) -> [Answer] {
-        _ = eventually { list.read(\.count) >= count }
+        _ = eventually { list.withLock(\.count) >= count }
         return all.sorted { $0.index < $1.index }.map(\.answer)
     }
 }

@@ -1,9 +1,9 @@
 import Foundation
 import HTTPServer
 import Logging
-import Serving
 import Testing
 
+@testable import Serving
 @testable import excite
 
 /// The routes behind a real socket on a free port, without the command line.
@@ -18,7 +18,8 @@ final class TestService {
 
     /// - Parameter phase: where the server is in its life; while it loads there is no pool.
     init(
-        _ phase: ServerState.Phase = .ready, deadline: Duration? = nil, options change: (inout EnginePool.Options) -> Void = { _ in },
+        _ phase: ServerState.Phase = .ready, deadlines: Routes.Deadlines = .init(),
+        options change: (inout EnginePool.Options) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
         var options = EnginePool.Options(threads: 1)
@@ -30,7 +31,7 @@ final class TestService {
         var configuration = ServerConfiguration()
         configuration.port = 0
         configure(&configuration)
-        let routes = Routes(state: state, metrics: metrics, deadline: deadline)
+        let routes = Routes(state: state, metrics: metrics, deadlines: deadlines)
         server = try Server(configuration: configuration, admit: routes.admit, handle: routes.handle, completed: log.completed)
     }
 
@@ -57,8 +58,19 @@ final class TestService {
     func holdDecoder() throws -> Gate {
         let gate = Gate()
         pool.submit(ClassificationRequest(image: HeldImage(bytes: try TestImages.jpeg(), gate: gate), model: try Self.tiny.get())) { _ in }
+        #expect(eventually { waiting == 0 })
         return gate
     }
+
+    /// The same, and lets one more image wait.
+    func holdDecoderAndQueue() throws -> Gate {
+        let gate = try holdDecoder()
+        pool.submit(ClassificationRequest(image: try TestImages.jpeg(), model: try Self.tiny.get())) { _ in }
+        return gate
+    }
+
+    /// Images that wait for the first model.
+    var waiting: Int { pool.monitor.withLock { $0.queue.count(model: 0) } }
 }
 
 extension HTTPAnswer {
