@@ -1,7 +1,7 @@
 """Starts the release binary on a free port and checks it from outside: `python3 .ci/check_server.py BINARY`.
 
-The answers must be PyTorch's: the model's self-test always, and the photographs of ../shared where that folder is there. Needs Python's
-standard library and curl. Raises at the first thing that is wrong.
+The answers must be PyTorch's: the model's self-test always, and the photographs of ../shared where that folder is there. Needs curl, and
+PyPI's prometheus-client and openapi-spec-validator. Raises at the first thing that is wrong.
 """
 
 import contextlib
@@ -15,7 +15,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+
+import openapi_spec_validator
+import prometheus_client.parser
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = ROOT / "models/seresnet18-tiny-imagenet"
@@ -46,7 +50,7 @@ class Server:
         started = time.monotonic()
         self.port = self.until(lambda: next((line["port"] for line in self.lines() if line["message"] == "listening"), None), "listens")
         self.until(lambda: self.get("/readyz")[0] == 200, "is ready")
-        print(f"ready on port {self.port} after {time.monotonic() - started:.2f} s")
+        self.ready_after = time.monotonic() - started
 
     def lines(self):
         text = pathlib.Path(self.log.name).read_text()
@@ -123,6 +127,31 @@ def check_interface(server):
     print("half an image: 400 broken_image")
 
 
+def check_metrics(server):
+    """Prometheus' own reader takes them, and they say what was asked."""
+    families = {family.name: family for family in prometheus_client.parser.text_string_to_metric_families(server.get("/metrics")[2].decode())}
+
+    def value(name, sample, **labels):
+        found = [s.value for s in families[name].samples if s.name == sample and labels.items() <= s.labels.items()]
+        require(found, f"/metrics has no {sample} {labels}")
+        return sum(found)
+
+    require(value("excite_requests", "excite_requests_total", route="/classify", status="200") >= 1, "the answer is not counted")
+    require(value("excite_rejected", "excite_rejected_total", reason="bad_image") == 1, "half an image is not counted")
+    require(value("excite_ready", "excite_ready") == 1, "excite_ready is not 1")
+    require(value("excite_queue_seconds", "excite_queue_seconds_count") >= 1, "no waiting was measured")
+    for name in ["process_resident_memory_bytes", "excite_cpus", "excite_capacity", "excite_build_info", "excite_model_info"]:
+        require(value(name, name) > 0, f"{name} is 0")
+    print(f"/metrics: {len(families)} metrics, read by Prometheus' own client")
+
+
+def check_description(server):
+    """/openapi.json is valid."""
+    document = json.loads(server.get("/openapi.json")[2])
+    openapi_spec_validator.validate(document)
+    print(f"/openapi.json: valid OpenAPI {document['openapi']} with {len(document['paths'])} paths")
+
+
 def check_photographs(server):
     expected = json.loads((SHARED / "model/expected.json").read_text())
     worst = 0.0
@@ -142,7 +171,7 @@ def check_metric_names(server):
     for name, kind in kinds.items():
         known |= {f"{name}_{part}" for part in ("bucket", "sum", "count")} if kind == "histogram" else {name}
     count = 0
-    for file in ["alerts.yaml", "alerts_test.yaml", "autoscaling.yaml"]:
+    for file in ["alerts.yaml", "alerts_test.yaml", "autoscaling.yaml", "dashboard.json"]:
         names = set(re.findall(r"\b(?:excite|process)_[a-z_]+", (ROOT / "deploy" / file).read_text()))
         require(names, f"deploy/{file} names no metric")
         require(names <= known, f"deploy/{file} names metrics that /metrics does not have: {', '.join(sorted(names - known))}")
@@ -188,16 +217,64 @@ def check_shutdown(server):
     print("SIGTERM: the request in flight was answered, the program ended with 0")
 
 
+def check_shutdown_under_load(times=20, clients=6):
+    """SIGTERM in the middle of load: whoever sent a request gets its answer, and the program ends with 0."""
+    image = (MODEL / "self-test.jpg").read_bytes()
+    answered = 0
+    for round in range(times):
+        with serving() as server:
+            counts, failures = [], []
+
+            def client():
+                count = 0
+                connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+                while True:
+                    if connection.sock is None:
+                        try:
+                            connection.connect()
+                        except (ConnectionRefusedError, ConnectionResetError):
+                            break
+                    try:
+                        connection.request("POST", "/classify", image, {"Content-Type": "image/jpeg"})
+                        answer = connection.getresponse()
+                        body = answer.read()
+                    except Exception as error:
+                        failures.append(f"after {count} answers: {error!r}")
+                        break
+                    if answer.status != 200:
+                        failures.append(f"{answer.status} {body}")
+                        break
+                    count += 1
+                counts.append(count)
+
+            threads = [threading.Thread(target=client) for _ in range(clients)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.1 + 0.02 * round)
+            server.process.send_signal(signal.SIGTERM)
+            for thread in threads:
+                thread.join()
+            code = server.process.wait(timeout=60)
+            require(not failures, f"SIGTERM under load, round {round + 1}: {failures}")
+            require(code == 0, f"SIGTERM under load, round {round + 1}: ended with {code}:\n{server.text()}")
+            answered += sum(counts)
+    print(f"SIGTERM under load, {times} times: all {answered} requests were answered, the program ended with 0")
+
+
 def main():
     photographs = (SHARED / "model/expected.json").exists()
     # expected.json speaks of the weights beside it.
     embedded = photographs and filecmp.cmp(MODEL / "model.safetensors", SHARED / "model/model.safetensors", shallow=False)
     with serving() as server:
+        print(f"ready on port {server.port} after {server.ready_after:.2f} s")
         check_interface(server)
+        check_metrics(server)
+        check_description(server)
         check_metric_names(server)
         if (SHARED / "images/bad/index.json").exists():
             check_intake(server)
         check_shutdown(server)
+    check_shutdown_under_load()
     # The recorded answers are for photographs as they are stored: one of them lies on its side.
     if embedded:
         with serving("--exif", "ignore") as server:
