@@ -47,8 +47,12 @@ struct Admission {
 
     /// Seconds until a model's images are done that come after `backlog` seconds of a lane's work.
     func completion(model: Int, images: Int, backlog: Double) -> Double {
-        let own = max(costs[model].alone, costs[model].each * Double(images))
-        return Self.margin * (backlog / Double(lanes) + own)
+        Self.margin * backlog / Double(lanes) + run(model: model, images: images).seconds
+    }
+
+    /// How long a lane is expected to be busy with a batch.
+    func run(model: Int, images: Int) -> Duration {
+        .seconds(Self.margin * max(costs[model].alone, costs[model].each * Double(images)))
     }
 
     /// Why images may not wait; nil if they may.

@@ -46,6 +46,10 @@ struct LaneState {
 struct Gathering {
     let model: Int
     let began: ContinuousClock.Instant
+    /// The earliest of its images' deadlines.
+    private(set) var deadline: ContinuousClock.Instant?
+    /// Whether it could not be run in time with one image more.
+    var isCut = false
     /// The decoders at work for it.
     var decoding: Set<Int> = []
     var decoded: [Job] = []
@@ -60,6 +64,12 @@ struct Gathering {
 
     var count: Int { decoding.count + decoded.count }
 
+    /// A decoder takes an image for it.
+    mutating func take(_ job: Job, _ decoder: Int) {
+        decoding.insert(decoder)
+        if let other = job.request.deadline { deadline = deadline.map { min($0, other) } ?? other }
+    }
+
     /// Why a batch was run when it was.
     enum Release: String, CaseIterable {
         /// It was as large as a batch may be.
@@ -68,6 +78,8 @@ struct Gathering {
         case sessionFree = "session_free"
         /// Nothing more came within the longest delay.
         case delay
+        /// One image more would have taken it past the deadline of one that it had.
+        case deadline
         /// It did not wait for an image that takes much longer than the others.
         case straggler
     }
@@ -76,6 +88,8 @@ struct Gathering {
     struct Patience {
         /// For a fuller batch, from its beginning.
         var maxDelay: Duration
+        /// What its run is expected to take.
+        var run: Duration
         /// From the last image that was decoded.
         var stragglerWait: Duration
         /// The most images that may be left behind.
@@ -93,8 +107,11 @@ struct Gathering {
             return end <= now ? .done(.straggler) : .wait(until: end)
         }
         if decoded.count >= largestBatch { return .done(.full) }
+        if isCut { return .done(.deadline) }
         guard patience.maxDelay > .zero else { return .done(.sessionFree) }
         let end = began + patience.maxDelay
-        return end <= now ? .done(.delay) : .wait(until: end)
+        if end <= now { return .done(.delay) }
+        guard let deadline, deadline - patience.run < end else { return .wait(until: end) }
+        return deadline - patience.run <= now ? .done(.deadline) : .wait(until: deadline - patience.run)
     }
 }

@@ -73,14 +73,22 @@ extension EnginePool {
 
     private func nextImage(_ state: inout State, _ lane: Lane, _ number: Int) -> Job? {
         guard !state.lanes[lane.index].isComputing else { return nil }
+        let now = ContinuousClock.now
         let job: Job?
         if let gathering = state.lanes[lane.index].gathering {
-            job = gathering.count < options.largestBatch ? state.queue.take(model: gathering.model) : nil
+            guard gathering.count < options.largestBatch, state.queue.count(model: gathering.model) > 0 else { return nil }
+            // Those that it has were promised an answer in time: it does not grow past that.
+            if let deadline = gathering.deadline, now + state.admission.run(model: gathering.model, images: gathering.count + 1) > deadline
+            {
+                state.lanes[lane.index].gathering?.isCut = true
+                return nil
+            }
+            job = state.queue.take(model: gathering.model)
         } else {
             job = state.queue.takeNext()
-            if let job { state.lanes[lane.index].gathering = Gathering(model: job.model, began: .now) }
+            if let job { state.lanes[lane.index].gathering = Gathering(model: job.model, began: now) }
         }
-        if job != nil { state.lanes[lane.index].gathering?.decoding.insert(number) }
+        if let job { state.lanes[lane.index].gathering?.take(job, number) }
         return job
     }
 
@@ -154,6 +162,7 @@ extension EnginePool {
             // Where no decoder is at work, what waits is another model's: it is not kept waiting for this one's images.
             let patience = Gathering.Patience(
                 maxDelay: state.isClosed || !state.queue.isEmpty ? .zero : options.maxDelay,
+                run: state.admission.run(model: gathering.model, images: gathering.count),
                 stragglerWait: max(options.stragglerWait, .seconds(4 * state.usualDecode)),
                 stragglers: options.threadsPerSession - state.lanes[lane.index].stragglers.count)
             switch gathering.release(at: now, largestBatch: options.largestBatch, patience: patience) {

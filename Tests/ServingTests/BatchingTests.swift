@@ -109,6 +109,19 @@ struct BatchingTests {
         #expect(exposition.value("excite_batches_total", ["released": images == 3 ? "full" : "delay"]) == 1)
     }
 
+    @Test("a batch does not grow past the deadlines of those that it has")
+    func deadlineCutsBatch() throws {
+        let held = try HeldPool([model])
+        // An image takes 100 s, it is believed, and with what may go wrong 125 s: two are done in 300 s, three are not.
+        held.pool.monitor.withLock { $0.admission.begin(model: 0, seconds: 100) }
+        let image = try TestImages.jpeg()
+        held.submit(ClassificationRequest(image: image, model: model, deadline: .now + .seconds(300)))
+        for _ in 0..<4 { held.submit(ClassificationRequest(image: image, model: model)) }
+        #expect(eventually { held.pool.waiting == 3 })
+        #expect(try held.finish().map { try $0.get().batchSize } == [2, 2, 3, 3, 3])
+        #expect(try Exposition(held.metrics.render()).value("excite_batches_total", ["released": "deadline"]) == 1)
+    }
+
     @Test(
         "a session does not wait for a fuller batch while another model's images wait, nor when the pool closes", arguments: [true, false])
     func maxDelayCutShort(closing: Bool) throws {

@@ -5,21 +5,24 @@ import Testing
 @Suite("When a batch is run")
 struct GatheringTests {
     private let now = ContinuousClock.now
-    private let pending: PendingRequest
+    private let model: Model
 
-    init() throws {
-        let model = try TinyModel().load()
-        pending = PendingRequest(ClassificationRequest(images: [[UInt8]()], model: model), model: 0) { _ in }
-    }
+    init() throws { model = try TinyModel().load() }
 
     private func decision(
-        decoded: Int, decoding: Int, age: Duration = .zero, sinceLast: Duration = .zero, maxDelay: Duration = .zero, stragglers: Int = 2
+        decoded: Int, decoding: Int, age: Duration = .zero, sinceLast: Duration = .zero, maxDelay: Duration = .zero, stragglers: Int = 2,
+        deadline: Duration? = nil, isCut: Bool = false
     ) -> String {
+        let request = ClassificationRequest(images: [[UInt8]()], model: model, deadline: deadline.map { now + $0 })
+        let job = Job(request: PendingRequest(request, model: 0) { _ in }, index: 0, submitted: now, image: nil, crop: nil)
         var gathering = Gathering(model: 0, began: now - age)
-        gathering.decoded = (0..<decoded).map { Job(request: pending, index: $0, submitted: now, image: nil, crop: nil) }
-        gathering.decoding = Set(0..<decoding)
+        gathering.decoded = Array(repeating: job, count: decoded)
+        for decoder in 0..<max(1, decoding) { gathering.take(job, decoder) }
+        if decoding == 0 { gathering.decoding = [] }
+        gathering.isCut = isCut
         gathering.lastDecoded = now - sinceLast
-        let patience = Gathering.Patience(maxDelay: maxDelay, stragglerWait: .milliseconds(20), stragglers: stragglers)
+        let patience = Gathering.Patience(
+            maxDelay: maxDelay, run: .milliseconds(30), stragglerWait: .milliseconds(20), stragglers: stragglers)
         switch gathering.release(at: now, largestBatch: 4, patience: patience) {
         case .done(let release): return release.rawValue
         case .wait(until: nil): return "wait"
@@ -40,6 +43,17 @@ struct GatheringTests {
         #expect(decision(decoded: 3, decoding: 0, age: .milliseconds(10), maxDelay: .milliseconds(50)) == "wait 40.0 ms")
         #expect(decision(decoded: 3, decoding: 0, age: .milliseconds(50), maxDelay: .milliseconds(50)) == "delay")
         #expect(decision(decoded: 4, decoding: 0, maxDelay: .milliseconds(50)) == "full")
+    }
+
+    @Test("in time for the earliest deadline of its images")
+    func deadline() {
+        let delay = Duration.milliseconds(50)
+        #expect(decision(decoded: 3, decoding: 0, maxDelay: delay, deadline: .milliseconds(70)) == "wait 40.0 ms", "a run takes 30 ms")
+        #expect(decision(decoded: 3, decoding: 0, maxDelay: delay, deadline: .milliseconds(90)) == "wait 50.0 ms")
+        #expect(decision(decoded: 3, decoding: 0, maxDelay: delay, deadline: .milliseconds(30)) == "deadline")
+        #expect(decision(decoded: 3, decoding: 0, deadline: .milliseconds(30)) == "session_free")
+        #expect(decision(decoded: 3, decoding: 0, isCut: true) == "deadline")
+        #expect(decision(decoded: 4, decoding: 0, isCut: true) == "full")
     }
 
     @Test("without stragglers, of which there may only be so many")
