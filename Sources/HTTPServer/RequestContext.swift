@@ -83,6 +83,8 @@ final class RequestContext {
             try upload?.append(bytes)
             return .proceed
         } catch {
+            // Whoever reads the answer finds this body's memory free again.
+            upload = nil
             // The daemon cannot send anything in the middle of a body, so this is sent beside it.
             guard connection.endReceiving(lingers: true) else { return .close }
             let response = error.response

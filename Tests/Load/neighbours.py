@@ -23,7 +23,8 @@ def bits(answer):
 
 
 differing, sizes, errors, lock = [], collections.Counter(), collections.Counter(), threading.Lock()
-with Server(arguments) as server:
+# More images wait at a time than a second clears of a large network: none is to be refused.
+with Server(arguments, "--queue", 1000) as server:
     client = Client(server.port)
     lone = [json.loads(client.request("POST", "/classify?top=200", image)[1]) for image in images]
     assert all(answer["batch_size"] == 1 for answer in lone)
