@@ -60,7 +60,9 @@ struct BatchingTests {
 
     @Test("an answer does not depend on the number of threads", arguments: [2, 3, 17])
     func threads(count: Int) throws {
-        let pool = try EnginePool(models: [model], options: .init(threads: count))
+        var options = EnginePool.Options(threads: count)
+        options.queue = 40
+        let pool = try EnginePool(models: [model], options: options)
         defer { pool.close() }
         let answers = Answers()
         let names = (0..<40).map { TestImages.names[$0 % TestImages.names.count] }
