@@ -17,10 +17,12 @@ LABEL org.opencontainers.image.title="Excite" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN apt-get update -q \
-    && apt-get install -y -q --no-install-recommends libjpeg62-turbo libmicrohttpd12 libopenblas0-pthread libpng16-16 libwebp7 libwebpdemux2 zlib1g \
+    && apt-get install -y -q --no-install-recommends \
+        ca-certificates libjpeg62-turbo libmicrohttpd12 libopenblas0-pthread libpng16-16 libwebp7 libwebpdemux2 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY LICENSE /usr/local/share/doc/excite/LICENSE
-# Where the program looks for it.
+# Where the program looks for them.
+COPY models/catalogue.json /usr/local/share/excite/models/catalogue.json
 COPY models/seresnet18-tiny-imagenet /usr/local/share/excite/models/seresnet18-tiny-imagenet
 COPY --from=builder /usr/local/bin/excite /usr/local/bin/excite
 # By number, so that Kubernetes' runAsNonRoot can tell.

@@ -7,6 +7,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -27,10 +28,16 @@ let package = Package(
             name: "Serving",
             dependencies: ["SENet", "Imaging", .product(name: "DequeModule", package: "swift-collections")]),
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD"]),
+        .target(
+            name: "ModelHub",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         .executableTarget(
             name: "excite",
             dependencies: [
-                "SENet", "Imaging", "Serving", "HTTPServer",
+                "SENet", "Imaging", "Serving", "HTTPServer", "ModelHub",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -48,10 +55,12 @@ let package = Package(
             exclude: ["Fixtures", "make_images.py", "make_resample_cases.py", "measure_intake.py", "compare_pillow.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
+        .target(name: "HubTesting", dependencies: [.product(name: "Crypto", package: "swift-crypto")], path: "Tests/HubTesting"),
+        .testTarget(name: "ModelHubTests", dependencies: ["ModelHub", "HubTesting"]),
         .testTarget(
             name: "exciteTests",
             dependencies: [
-                "excite", "HTTPServer", "Serving", "SENet", "Imaging", .product(name: "Logging", package: "swift-log"),
+                "excite", "HTTPServer", "HubTesting", "Serving", "SENet", "Imaging", .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
     ],

@@ -65,7 +65,10 @@ struct Bench: ParsableCommand {
         let subject = BenchSubject(
             source: try modelOptions.source(namedArchitecture: true), batch: batch, threads: threadOptions.threads)
         guard compare.isEmpty else {
-            let (a, b) = (try BenchSubject(compare[0], defaults: subject), try BenchSubject(compare[1], defaults: subject))
+            let models = modelOptions.modelsFolder.folder
+            let (a, b) = (
+                try BenchSubject(compare[0], defaults: subject, in: models), try BenchSubject(compare[1], defaults: subject, in: models)
+            )
             let comparison = try BenchComparison(a, b, size: size, seconds: seconds)
             return print(format == .json ? try JSON.text(comparison) : comparison.text)
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ModelHub
 import SENet
 
 /// What `bench` measures: a model, and how it is run. Written as `seresnet50` or `seresnet50,batch=8,threads=1,isa=avx2`.
@@ -10,12 +11,12 @@ struct BenchSubject {
     var instructionSet: String?
 
     /// One of the two of `--compare`: what it does not say is taken from the command's other options.
-    init(_ text: String, defaults: BenchSubject) throws {
+    init(_ text: String, defaults: BenchSubject, in models: ModelsFolder) throws {
         self = defaults
         for field in text.split(separator: ",") {
             let pair = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             switch (pair[0], pair.count) {
-            case (_, 1): source = try ModelOptions.source(pair[0])
+            case (_, 1): source = try ModelOptions.source(pair[0], in: models)
             case ("batch", _): batch = try Self.number(pair)
             case ("threads", _): threads = try Self.number(pair)
             case ("isa", _): instructionSet = pair[1]

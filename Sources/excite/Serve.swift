@@ -25,8 +25,11 @@ struct Serve: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A model's folder; repeat it for several. (default: the model that comes with the program)", valueName: "folder"))
+            "A model's folder, or the name of a pulled model; repeat it for several. (default: the model that comes with the program)",
+            valueName: "model"))
     var model: [String] = environment("model")
+
+    @OptionGroup var modelsFolder: ModelsFolderOptions
 
     @OptionGroup var threadOptions: ThreadOptions
 
@@ -118,7 +121,7 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         logFormat.bootstrap(level: logLevel.level)
         let logger = Logger(label: "excite")
-        let folders = model.isEmpty ? [try EmbeddedModel.folder()] : model
+        let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
         let service = ClassifierService(options: self, folders: folders, logger: logger)
         let group = ServiceGroup(
             configuration: .init(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ModelHub
 import SENet
 import Serving
 
@@ -17,45 +18,38 @@ struct ThreadOptions: ParsableArguments {
     }
 }
 
+/// `--models-dir`, for every command that finds models by name.
+struct ModelsFolderOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where pulled models lie. (default: $XDG_DATA_HOME/excite/models or ~/.local/share/excite/models)", valueName: "folder"))
+    var modelsDir: String?
+
+    var folder: ModelsFolder { ModelsFolder(modelsDir ?? environment("models-dir"), environment: ProcessInfo.processInfo.environment) }
+}
+
 /// `--model`, for commands that take one.
 struct ModelOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("A model's folder. (default: the model that comes with the program)", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            "A model's folder, or the name of a pulled model. (default: the model that comes with the program)", valueName: "model"))
     var model: String?
+
+    @OptionGroup var modelsFolder: ModelsFolderOptions
 
     /// The folder's model, or the one that comes with the program.
     ///
     /// - Parameter namedArchitecture: whether the name of a published architecture will do, with made-up weights.
     func source(namedArchitecture: Bool = false) throws -> ModelSource {
         guard let name: String = model ?? environment("model") else { return try ModelSource(folder: EmbeddedModel.folder()) }
-        return namedArchitecture ? try Self.source(name) : try ModelSource(folder: name)
+        return namedArchitecture
+            ? try Self.source(name, in: modelsFolder.folder) : try ModelSource(folder: ModelLocation.folder(name, in: modelsFolder.folder))
     }
 
-    /// A folder's model, or a published architecture with made-up weights.
-    static func source(_ name: String) throws -> ModelSource {
+    /// A model by folder or name, or a published architecture with made-up weights.
+    static func source(_ name: String, in models: ModelsFolder) throws -> ModelSource {
         let isArchitecture = Architecture.named[name] != nil && !FileManager.default.fileExists(atPath: name)
-        return isArchitecture ? try ModelSource(architecture: name) : try ModelSource(folder: name)
-    }
-}
-
-/// The model that comes with the program.
-enum EmbeddedModel {
-    static let name = "seresnet18-tiny-imagenet"
-
-    /// Its folder: `models/` or `share/excite/models/` beside the program or above it.
-    ///
-    /// - Throws: `ModelError.file` if it is in neither.
-    static func folder() throws -> String {
-        let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        var folder = program.deletingLastPathComponent()
-        while true {
-            for place in ["models", "share/excite/models"] {
-                let candidate = folder.appending(path: place).appending(path: name).path
-                if FileManager.default.fileExists(atPath: "\(candidate)/config.json") { return candidate }
-            }
-            guard folder.path != "/" else { break }
-            folder.deleteLastPathComponent()
-        }
-        throw ModelError.file("the model that comes with the program (models/\(name)) is not beside \(program.path): give --model")
+        return isArchitecture ? try ModelSource(architecture: name) : try ModelSource(folder: ModelLocation.folder(name, in: models))
     }
 }
 

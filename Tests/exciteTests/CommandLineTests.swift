@@ -3,7 +3,9 @@ import Testing
 
 @Suite("The command line")
 struct CommandLineTests {
-    private static let commands = ["serve", "classify", "preprocess", "forward", "bench", "inspect", "load", "probe"]
+    private static let commands = [
+        "serve", "classify", "pull", "models", "preprocess", "forward", "bench", "inspect", "load", "probe",
+    ]
 
     @Test("--help lists the commands, and each command's options")
     func help() throws {

@@ -1,0 +1,28 @@
+/// Why a model could not be had. Each message says what was wrong and what to do.
+public enum HubError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// A name, an address or an environment variable makes no sense.
+    case invalid(String)
+    /// The hub does not give the file: it is not there, or not for this user.
+    case refused(String)
+    /// The connection or the server failed, several times in a row.
+    case unreachable(String)
+    /// The bytes that came are not those that were announced.
+    case damaged(String)
+    /// A file cannot be read or written.
+    case file(String)
+
+    public var description: String {
+        switch self {
+        case .invalid(let message), .refused(let message), .unreachable(let message), .damaged(let message), .file(let message): message
+        }
+    }
+}
+
+/// A failure that may pass: it is tried again.
+struct Transient: Error {
+    var reason: String
+    /// What the server asked for, in its `Retry-After`.
+    var wait: Duration?
+    /// Whether the attempt brought something, so that the count of attempts starts anew.
+    var madeProgress = false
+}
