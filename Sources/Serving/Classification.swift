@@ -15,6 +15,8 @@ public struct ClassificationRequest: Sendable {
     public var model: Model
     /// How many classes the answer names.
     public var top: Int
+    /// Whether the answer holds the gates of the network's blocks.
+    public var wantsGates = false
     /// When nobody waits for the answer any more.
     public var deadline: ContinuousClock.Instant?
     /// Who asks: an address, say. Requests in flight are counted by it where they are limited.
@@ -34,8 +36,11 @@ public struct ClassificationRequest: Sendable {
         self.clientHasLeft = clientHasLeft
     }
 
-    public init(image: any EncodedImage, model: Model, top: Int = 5, deadline: ContinuousClock.Instant? = nil) {
+    public init(
+        image: any EncodedImage, model: Model, top: Int = 5, deadline: ContinuousClock.Instant? = nil, wantsGates: Bool = false
+    ) {
         self.init(images: [image], model: model, top: top, deadline: deadline)
+        self.wantsGates = wantsGates
     }
 }
 
@@ -51,6 +56,8 @@ public struct Classification: Sendable {
     /// The batch's run.
     public var inference: Duration
     public var batchSize: Int
+    /// Where they were asked for, in the network's order.
+    public var gates: [GateValues]?
 }
 
 /// Why there is no answer.

@@ -24,6 +24,7 @@ final class PendingRequest: Sendable {
     /// The model's place among the pool's.
     let model: Int
     let top: Int
+    let wantsGates: Bool
     let deadline: ContinuousClock.Instant?
     let client: String
     let clientHasLeft: @Sendable () -> Bool
@@ -33,6 +34,7 @@ final class PendingRequest: Sendable {
     init(_ request: ClassificationRequest, model: Int, answer: @escaping @Sendable ([Answer]) -> Void) {
         self.model = model
         top = request.top
+        wantsGates = request.wantsGates
         deadline = request.deadline
         client = request.client
         clientHasLeft = request.clientHasLeft

@@ -200,7 +200,7 @@ extension EnginePool {
         }
         guard !batch.isEmpty else { return freed(lane, gathering, decode: [], nil) }
         session.fill(images: batch.count) { index, input in model.preprocessing.normalize(batch[index].crop.image, into: input) }
-        session.run(images: batch.count)
+        let gates = session.run(wantsGates: batch.map(\.job.request.wantsGates))
         let inference = ContinuousClock.now - started
         // The decoders go on while the answers are given: the logits stay until this thread fills the session again.
         freed(lane, gathering, decode: batch.map(\.decode), inference)
@@ -217,7 +217,7 @@ extension EnginePool {
                 .success(
                     Classification(
                         predictions: predictions, image: crop.description, decode: decode, queue: queue, inference: inference,
-                        batchSize: batch.count)))
+                        batchSize: batch.count, gates: gates[index])))
         }
     }
 

@@ -8,9 +8,11 @@ struct Answer: JSONWritable {
     var results: [Result<Classification, ClassificationError>]
     /// Until the request was here.
     var receive: Duration
+    /// How much is told of the gates; nil for nothing.
+    var gates: GateDetail?
 
     func write(to writer: inout JSONWriter) {
-        let entries = results.map { Entry(result: $0, receive: receive) }
+        let entries = results.map { Entry(result: $0, receive: receive, gates: gates) }
         writer.object { writer in
             writer.field("model", model)
             // Of a lone image without a list around it.
@@ -22,6 +24,7 @@ struct Answer: JSONWritable {
     struct Entry: JSONWritable {
         var result: Result<Classification, ClassificationError>
         var receive: Duration
+        var gates: GateDetail?
 
         func write(to writer: inout JSONWriter) { writer.object(writeFields) }
 
@@ -32,6 +35,7 @@ struct Answer: JSONWritable {
                 writer.field("image", classification.image)
                 writer.field("timing_ms", Timing(classification, receive: receive))
                 writer.field("batch_size", classification.batchSize)
+                if let gates { writer.field("gates", classification.gates?.map { Gate($0, gates) }) }
             case .failure(let error): writer.field("error", Problem(error))
             }
         }

@@ -16,7 +16,7 @@ struct Excite: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            Serve.self, Classify.self, Pull.self, Models.self, Preprocess.self, Forward.self, Bench.self,
+            Serve.self, Classify.self, Evaluate.self, Gates.self, Pull.self, Models.self, Preprocess.self, Forward.self, Bench.self,
             Inspect.self, Load.self, Probe.self,
         ])
 }

@@ -14,9 +14,10 @@ extension ImageDecoder.Scale: ExpressibleByArgument {}
 struct ImageOptions: ParsableArguments {
     @Option(
         help: """
-            apply: images are turned upright as their EXIF data says. ignore: they stay as they are stored, as timm evaluates them.
+            apply: images are turned upright as their EXIF data says. ignore: they stay as they are stored, as timm evaluates them. \
+            (default: apply; of evaluate: ignore)
             """)
-    var exif: ImageDecoder.EXIF = environment("exif", default: .apply)
+    var exif: ImageDecoder.EXIF?
 
     @Option(
         help: """
@@ -49,8 +50,13 @@ struct ImageOptions: ParsableArguments {
         }
     }
 
-    var decoder: ImageDecoder {
-        ImageDecoder(limits: ImageLimits(pixels: maxPixels, time: .seconds(decodeTimeout)), exif: exif, scale: decode)
+    var decoder: ImageDecoder { decoder(exif: .apply) }
+
+    /// - Parameter ordinary: what becomes of the orientation where nothing else is asked for.
+    func decoder(exif ordinary: ImageDecoder.EXIF) -> ImageDecoder {
+        ImageDecoder(
+            limits: ImageLimits(pixels: maxPixels, time: .seconds(decodeTimeout)), exif: exif ?? environment("exif") ?? ordinary,
+            scale: decode)
     }
 
     func source(_ source: ModelSource) -> ModelSource { input == .test ? source.withTestInput : source }

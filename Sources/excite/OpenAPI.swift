@@ -19,6 +19,7 @@ enum OpenAPI {
                 "parameters": [
                   {"name": "top", "in": "query", "description": "How many labels; at most as many as the model has classes.", "schema": {"type": "integer", "minimum": 1, "default": 5}},
                   {"name": "model", "in": "query", "description": "A name that /models gives. Without it the first model is asked.", "schema": {"type": "string"}},
+                  {"name": "gates", "in": "query", "description": "The gates of the network's squeeze-and-excitation blocks: their means and histograms, or with 'full' every value too.", "schema": {"type": "string", "enum": ["0", "1", "full"], "default": "0"}},
                   {"name": "X-Request-Id", "in": "header", "description": "Comes back in the answer and in the log; made up where absent.", "schema": {"type": "string", "maxLength": 128}},
                   {"name": "X-Deadline-Ms", "in": "header", "description": "Milliseconds that the client will wait. What cannot be done by then is refused with 429, what was not begun by then is dropped with 504.", "schema": {"type": "integer", "minimum": 1, "maximum": 86400000}},
                   {"name": "traceparent", "in": "header", "description": "Goes into the log.", "schema": {"type": "string", "maxLength": 128}}
@@ -160,7 +161,19 @@ enum OpenAPI {
                   "predictions": {"type": "array", "description": "Best first.", "minItems": 1, "items": {"$ref": "#/components/schemas/Prediction"}},
                   "image": {"$ref": "#/components/schemas/Image"},
                   "timing_ms": {"$ref": "#/components/schemas/Timing"},
-                  "batch_size": {"type": "integer", "minimum": 1, "description": "Images that ran together with it."}
+                  "batch_size": {"type": "integer", "minimum": 1, "description": "Images that ran together with it."},
+                  "gates": {"type": "array", "description": "Where the request asked for them; in the network's order.", "items": {"$ref": "#/components/schemas/Gate"}}
+                }
+              },
+              "Gate": {
+                "type": "object",
+                "required": ["name", "channels", "mean", "histogram"],
+                "properties": {
+                  "name": {"type": "string", "description": "The block's, as the checkpoint has it: layer1.0.se."},
+                  "channels": {"type": "integer", "minimum": 1},
+                  "mean": {"type": "number", "description": "Over the channels."},
+                  "histogram": {"type": "array", "description": "How many channels' values lie in each tenth of 0 to 1.", "items": {"type": "integer", "minimum": 0}, "minItems": 10, "maxItems": 10},
+                  "values": {"type": "array", "description": "Of each channel; with gates=full.", "items": {"type": "number"}}
                 }
               },
               "Failure": {

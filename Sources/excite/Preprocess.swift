@@ -121,7 +121,7 @@ struct Preprocess: ParsableCommand {
             }
             print(String(decoding: writer.bytes, as: UTF8.self))
         case .text:
-            let turned = imageOptions.exif == .ignore ? "ignored" : "applied"
+            let turned = imageOptions.decoder.exif == .ignore ? "ignored" : "applied"
             let orientation = description.orientation == .upright ? "" : ", EXIF orientation \(description.orientation.rawValue), \(turned)"
             let image = "\(description.format.rawValue), \(description.width) x \(description.height), \(description.colorMode.rawValue)"
             print("\(self.image): \(image)\(orientation)")

@@ -55,7 +55,7 @@ struct Routes: Sendable {
         guard let pool = state.servingPool else { return Problem(.unavailable).response }
         switch classification(head, pool) {
         case .failure(let problem): return problem.response
-        case .success(let request): return pool.refuse(request).map { Problem($0).response }
+        case .success((let request, _)): return pool.refuse(request).map { Problem($0).response }
         }
     }
 
@@ -94,7 +94,7 @@ extension Model: JSONWritable {
 
 extension Routes {
     /// What the head of a request to `/classify` asks for; its images come later.
-    private func classification(_ head: RequestHead, _ pool: EnginePool) -> Result<ClassificationRequest, Problem> {
+    private func classification(_ head: RequestHead, _ pool: EnginePool) -> Result<(ClassificationRequest, GateDetail?), Problem> {
         guard let first = pool.models.first else { return .failure(Problem(.unavailable)) }
         var request = ClassificationRequest(images: [], model: first, client: head.clientAddress)
         if let name = head.query("model") {
@@ -120,15 +120,22 @@ extension Routes {
             asked = .milliseconds(number)
         }
         request.deadline = deadlines.limit(asked).map { .now + $0 }
-        return .success(request)
+        var gates: GateDetail?
+        if let text = head.query("gates"), text != "0" {
+            gates = GateDetail(rawValue: text)
+            guard gates != nil else { return .failure(.badParameter("gates must be 1 or full, not '\(text)'")) }
+        }
+        request.wantsGates = gates != nil
+        return .success((request, gates))
     }
 
     /// Hands the images of the request to the pool, which answers it.
     private func classify(_ request: Request, _ responder: Responder) -> Response? {
         guard let pool = state.servingPool else { return Problem(.unavailable).response }
         var classification: ClassificationRequest
+        let gates: GateDetail?
         switch self.classification(request.head, pool) {
-        case .success(let found): classification = found
+        case .success(let found): (classification, gates) = found
         case .failure(let problem): return problem.response
         }
         // The raw body, or the form's fields of that name.
@@ -144,11 +151,14 @@ extension Routes {
         classification.deadline = classification.deadline.map { $0 - receive }
         classification.clientHasLeft = request.watch
         let model = classification.model.name
-        pool.submit(classification) { responder.respond(Self.response($0, model: model, receive: receive)) }
+        pool.submit(classification) { results in
+            responder.respond(Self.response(Answer(model: model, results: results, receive: receive, gates: gates)))
+        }
         return nil
     }
 
-    private static func response(_ results: [Result<Classification, ClassificationError>], model: String, receive: Duration) -> Response {
+    private static func response(_ answer: Answer) -> Response {
+        let results = answer.results
         let failures = results.compactMap { if case .failure(let error) = $0 { Problem(error) } else { nil } }
         // A lone image's error is the request's; so is one that is not the images' fault and hit all of them.
         if let first = failures.first, failures.count == results.count,
@@ -156,8 +166,8 @@ extension Routes {
         {
             return first.response
         }
-        var response = Response.json(JSONWriter.text(Answer(model: model, results: results, receive: receive)))
-        response.context = RequestSummary(model: model, results)
+        var response = Response.json(JSONWriter.text(answer))
+        response.context = RequestSummary(model: answer.model, results)
         return response
     }
 }

@@ -91,6 +91,43 @@ struct ClassifyRouteTests {
         #expect(abs(scores.reduce(0, +) - 1) < 1e-5)
     }
 
+    @Test("tells of the gates where the query asks for them, in short or in full", arguments: ["1", "full"])
+    func gates(detail: String) throws {
+        let plain = try service.post("/classify?gates=0", cat)
+        #expect(plain.json["gates"] == nil)
+        let answer = try service.post("/classify?gates=\(detail)", cat)
+        #expect(answer.status == 200)
+        #expect(answer.predictions as NSArray == plain.predictions as NSArray)
+        let gates = try #require(answer.json["gates"] as? [[String: Any]])
+        #expect(gates.map { $0["name"] as? String } == (1...4).map { "layer\($0).0.se" })
+        #expect(gates.map { $0["channels"] as? Int } == [16, 32, 48, 64])
+        for gate in gates {
+            let histogram = try #require(gate["histogram"] as? [Int])
+            #expect(histogram.count == 10 && histogram.reduce(0, +) == gate["channels"] as? Int)
+            let mean = try #require(gate["mean"] as? Double)
+            #expect(mean > 0 && mean < 1)
+            guard detail == "full" else {
+                #expect(Set(gate.keys) == ["name", "channels", "mean", "histogram"])
+                continue
+            }
+            let values = try #require(gate["values"] as? [Double])
+            #expect(values.count == gate["channels"] as? Int)
+            #expect(abs(values.reduce(0, +) / Double(values.count) - mean) < 1e-6)
+            for (index, count) in histogram.enumerated() {
+                #expect(values.count { Int($0 * 10) == index } == count)
+            }
+        }
+    }
+
+    @Test("tells of the gates of each of several images, and of none for a broken one")
+    func gatesOfSeveral() throws {
+        let form = Form(images: [cat, Array("hello".utf8), try TestImages.jpeg("gray")])
+        let answer = try service.ask("POST", "/classify?gates=full", headers: [Form.header], body: form.body)
+        #expect(answer.results.map { $0["gates"] != nil } == [true, false, true])
+        let alone = try service.post("/classify?gates=full", try TestImages.jpeg("gray"))
+        #expect(answer.results[2]["gates"] as? NSArray == alone.json["gates"] as? NSArray)
+    }
+
     @Test("asks the model that the query names")
     func model() throws {
         #expect(try service.post("/classify?model=seresnet18.tiny", cat).json["model"] as? String == "seresnet18.tiny")

@@ -4,7 +4,7 @@ import Testing
 @Suite("The command line")
 struct CommandLineTests {
     private static let commands = [
-        "serve", "classify", "pull", "models", "preprocess", "forward", "bench", "inspect", "load", "probe",
+        "serve", "classify", "evaluate", "gates", "pull", "models", "preprocess", "forward", "bench", "inspect", "load", "probe",
     ]
 
     @Test("--help lists the commands, and each command's options")
@@ -39,7 +39,8 @@ struct CommandLineTests {
             (["classify", "x.jpg", "--exif", "maybe"], "'maybe'"), (["serve", "--decode-timeout", "0"], "--decode-timeout must be"),
             (["probe", "--timeout", "0"], "--timeout must be"), (["load", "http://localhost"], "--rate or --closed"),
             (["load", "http://localhost", "--rate", "0"], "--rate must be"),
-            (["load", "http://localhost", "--closed", "1", "--leave", "2"], "--leave must be"),
+            (["load", "http://localhost", "--closed", "1", "--leave", "2"], "--leave must be"), (["evaluate"], "images"),
+            (["evaluate", "x", "--batch", "0"], "--batch must be"),
         ])
     func badOption(arguments: [String], message: String) throws {
         let program = try Program(arguments)

@@ -36,6 +36,13 @@ struct RefusalTests {
         #expect((answer.json["detail"] as? String)?.contains("from 1 to 10") == true)
     }
 
+    @Test("gates in a way that there is not is 400", arguments: ["", "2", "FULL", "all"])
+    func gates(text: String) throws {
+        let answer = try TestService().post("/classify?gates=\(text)", try cat())
+        expectProblem(answer, 400, code: "bad_parameter")
+        #expect((answer.json["detail"] as? String)?.contains("gates must be 1 or full") == true)
+    }
+
     @Test("a deadline that makes no sense is 400", arguments: ["0", "-5", "soon", "1e3", "86400001"])
     func badDeadline(text: String) throws {
         expectProblem(try TestService().post(headers: ["X-Deadline-Ms: \(text)"], try cat()), 400, code: "bad_parameter")

@@ -9,8 +9,8 @@ public final class Session {
     private let arena: AlignedMemory
     /// Images of the run in progress.
     private var images = 0
-    /// Called by one thread with the index of each step when all threads are done with it.
-    private var finished: ((Int) -> Void)?
+    /// Called by one thread with the index of each step, and the images that it was done for, when all threads are done with it.
+    private var finished: ((Int, Range<Int>) -> Void)?
     /// What each thread does in a run; made once, because a closure made anew is an allocation.
     private lazy var computation: (Int) -> Void = { [unowned self] thread in compute(thread) }
 
@@ -60,7 +60,7 @@ public final class Session {
     public func profile(images: Int) -> [Duration] {
         var times = [Duration](repeating: .zero, count: plan.steps.count)
         var last = ContinuousClock.now
-        finished = { step in
+        finished = { step, _ in
             let now = ContinuousClock.now
             times[step] += now - last
             last = now
@@ -68,6 +68,24 @@ public final class Session {
         run(images: images)
         finished = nil
         return times
+    }
+
+    /// Runs, and hands out what the gates of the squeeze-and-excitation blocks are: their memory is used again afterwards.
+    ///
+    /// - Parameter gate: called for each gate and image, with the gate's index in `plan.gates`, the image's, and the gate's values, one a
+    ///   channel, which are valid during the call.
+    public func run(images: Int, gate: (_ gate: Int, _ image: Int, _ values: UnsafeBufferPointer<Float>) -> Void) {
+        withoutActuallyEscaping(gate) { gate in
+            finished = { [plan, unowned self] step, images in
+                for (index, place) in plan.gates.enumerated() where place.step == step {
+                    for image in images {
+                        gate(index, image, UnsafeBufferPointer(start: self.image(image) + place.offset, count: place.channels))
+                    }
+                }
+            }
+            run(images: images)
+            finished = nil
+        }
     }
 
     /// The first steps, whose values are large, take as many images at a time as there are threads, so that the values stay in the cache;
@@ -83,7 +101,7 @@ public final class Session {
         for index in steps {
             execute(plan.steps[index], images, thread: thread)
             team.barrier()
-            if thread == 0 { finished?(index) }
+            if thread == 0 { finished?(index, images) }
         }
     }
 

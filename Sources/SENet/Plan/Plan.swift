@@ -10,6 +10,9 @@ public final class Plan: Sendable {
     /// `avx512`, `avx2` or `portable`.
     public var instructionSet: String { kernels.name }
 
+    /// The gates of the squeeze-and-excitation blocks, in order.
+    public let gates: [GatePlace]
+
     let kernels: Kernels
     let steps: [any Step]
     /// From here on a convolution's weights are larger than the image that it makes.
@@ -49,6 +52,7 @@ public final class Plan: Sendable {
         kernels = builder.kernels
         steps = builder.steps
         firstWeightBoundStep = builder.steps.firstIndex { $0 is ConvolutionStep && $0.isWeightBound } ?? builder.steps.count
+        gates = builder.gates
         imageCount = builder.memory.count
         scratchCount = builder.scratchCount
         inputOffset = builder.memory.offsets[Network.input] ?? 0
@@ -66,4 +70,15 @@ public final class Plan: Sendable {
     }
 
     func arenaCount(threads: Int, largestBatch: Int) -> Int { threads * scratchCount + largestBatch * imageCount }
+}
+
+/// Where a block's gate is while a session runs: the factors that its channels are scaled with.
+public struct GatePlace: Sendable, Equatable {
+    /// The value's name: `layer1.0.se`.
+    public let name: String
+    public let channels: Int
+    /// The step that computes it.
+    let step: Int
+    /// In an image's part of the arena. The next step still reads it there.
+    let offset: Int
 }

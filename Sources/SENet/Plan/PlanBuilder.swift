@@ -145,6 +145,15 @@ struct PlanBuilder {
         }
     }
 
+    /// Every value that something is scaled with, in the order in which they are computed.
+    var gates: [GatePlace] {
+        let scaledWith = Set(fused.compactMap { if case .scale(let gate?, _, _) = $0.kind { gate } else { nil } })
+        return fused.enumerated().compactMap { step, operation in
+            guard scaledWith.contains(operation.output), let offset = memory.offsets[operation.output] else { return nil }
+            return GatePlace(name: operation.output, channels: shapes[operation.output]?.channels ?? 0, step: step, offset: offset)
+        }
+    }
+
     /// A run of ones among the weights, for a scale without a gate.
     private mutating func placeOnes(_ count: Int) -> Int {
         if let ones, onesCount >= count { return ones }
