@@ -12,7 +12,7 @@ TEST_FLAGS = -c release -Xswiftc -enable-testing
 LIBRARIES = libmicrohttpd:libmicrohttpd-dev openblas:libopenblas-dev libjpeg:libjpeg62-turbo-dev libpng:libpng-dev libwebpdemux:libwebp-dev zlib:zlib1g-dev
 
 .DEFAULT_GOAL = help
-.PHONY: help deps build serve test test-address test-thread bench lint image clean
+.PHONY: help deps build serve test test-address test-thread fuzz bench lint image clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -61,6 +61,28 @@ test-address: deps ## run every test under the address sanitizer
 test-thread: deps ## run every test under the thread sanitizer
 	$(call run-tests,.build-thread,--sanitize=thread -Xswiftc -DTHREAD_SANITIZER)
 
+# One executable for all targets, compiled anew with coverage and sanitizers in every module, in a folder of its own.
+FUZZ_TARGETS ?= jpeg png webp multipart safetensors config
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS = -c release -Xswiftc -enable-testing -Xswiftc -sanitize=fuzzer,address \
+    -Xcc -fsanitize=fuzzer-no-link,address,undefined -Xcc -fno-sanitize-recover=all -Xswiftc -use-ld=lld --scratch-path .build-fuzz
+
+fuzz: deps ## fuzz every reader of foreign bytes, each for FUZZ_SECONDS; what it finds lies in .build-fuzz/findings
+	EXCITE_FUZZ=1 $(SWIFT) build $(FUZZ_FLAGS) --product fuzz
+	@mkdir -p .build-fuzz/findings; \
+	for target in $(FUZZ_TARGETS); do \
+	    echo "== $$target, $(FUZZ_SECONDS) s"; \
+	    corpus=.build-fuzz/corpus/$$target; mkdir -p $$corpus; \
+	    case $$target in \
+	        jpeg) seeds='Tests/ImagingTests/Fixtures/*.jpg' ;; png|webp) seeds="Tests/ImagingTests/Fixtures/*.$$target" ;; \
+	        *) seeds="Tests/Fuzz/Seeds/$$target/*" ;; \
+	    esac; \
+	    cp $$seeds $$corpus; \
+	    words=Tests/Fuzz/Words/$$target; if [ -f $$words ]; then words=-dict=$$words; else words=; fi; \
+	    SWIFT_BACKTRACE=enable=no .build-fuzz/release/fuzz $$target -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=2048 $$words \
+	        -print_final_stats=1 -verbosity=0 -artifact_prefix=.build-fuzz/findings/$$target- $$corpus || exit 1; \
+	done
+
 bench: build ## measure the engine alone, on the embedded model and on seresnet50
 	$(EXCITE) bench $(ARGS)
 	$(EXCITE) bench --model seresnet50 $(ARGS)
@@ -79,4 +101,4 @@ image: ## build the container image, with docker, podman or buildah
 	echo "None of docker, podman and buildah works here." >&2; exit 1
 
 clean: ## remove everything that was built
-	rm -rf .build .build-test .build-address .build-thread
+	rm -rf .build .build-test .build-address .build-thread .build-fuzz

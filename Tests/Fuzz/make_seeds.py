@@ -1,0 +1,88 @@
+"""Writes the seeds of the fuzz targets that no other test has files for, and the words that libFuzzer puts into inputs:
+`python3 make_seeds.py`."""
+
+import json
+import pathlib
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent
+SEEDS = HERE / "Seeds"
+
+
+def write(target, name, data):
+    folder = SEEDS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def safetensors(tensors, metadata=None):
+    header, data = {}, b""
+    if metadata:
+        header["__metadata__"] = metadata
+    for name, kind, shape, content in tensors:
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def form(*parts):
+    body = b"".join(b"--b\r\n" + head + b"\r\n\r\n" + content + b"\r\n" for head, content in parts)
+    # The first two bytes: how the body arrives.
+    return b"\x05\x03" + body + b"--b--\r\n"
+
+
+def words(target, texts):
+    """A dictionary of libFuzzer's: a quoted word a line."""
+    (HERE / "Words").mkdir(exist_ok=True)
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    (HERE / "Words" / target).write_text("".join(f'"{text}"\n' for text in escaped))
+
+
+def keys(value):
+    """Every key and text in a JSON value, quoted."""
+    if isinstance(value, dict):
+        return {f'"{key}":' for key in value} | {word for inner in value.values() for word in keys(inner)}
+    if isinstance(value, list):
+        return {word for inner in value for word in keys(inner)}
+    return {json.dumps(value)} if isinstance(value, str) else set()
+
+
+def main():
+    floats = struct.pack("<3f", 1.0, -2.5, float("nan"))
+    write("safetensors", "one", safetensors([("a", "F32", [2], floats[:8])]))
+    write("safetensors", "kinds", safetensors([
+        ("f16", "F16", [2, 1], b"\x00\x3c\x00\xfc"), ("bf16", "BF16", [1, 2], b"\x80\x3f\x00\x40"), ("f64", "F64", [], b"\0" * 8),
+        ("i64", "I64", [1], b"\0" * 8), ("bool", "BOOL", [3], b"\1\0\1"), ("nothing", "F32", [0, 7], b""),
+        ("nan", "F32", [3], floats),
+    ], {"format": "pt"}))
+    write("safetensors", "hole", struct.pack("<Q", 64) + b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}'.ljust(64) + b"\0\0")
+
+    disposition = b'Content-Disposition: form-data; name="image"; filename="a \\"cat\\".jpg"'
+    write("multipart", "two", form((disposition + b"\r\nContent-Type: image/jpeg", b"\xff\xd8"), (b'content-disposition: form-data; name=x', b"")))
+    write("multipart", "near", form((disposition, b"\r\n--\r\n--bb\r\n--c\r\n-"), (b"", b"--b")))
+    write("multipart", "preamble", b"\x01\x01preamble\r\n--b  \r\nContent-Disposition: form-data; filename*=UTF-8''%e2%82%ac\r\n\r\nx\r\n--b--")
+    write("multipart", "type", b"\x00\x00multipart/form-data; boundary=\"a b\"; x=y")
+
+    write("config", "plain", json.dumps({"architecture": "seresnet50", "num_classes": 1000}).encode())
+    write("config", "full", json.dumps({
+        "architecture": "seresnext50_32x4d", "num_classes": 2, "num_features": 2048, "global_pool": "avg",
+        "model_args": {"layers": [1, 1, 1, 1], "channels": [16, 32, 48, 64], "stem_width": 8, "stem_type": "deep", "avg_down": True,
+                       "cardinality": 2, "base_width": 64, "in_chans": 3,
+                       "block_args": {"attn_layer": "se", "attn_kwargs": {"rd_ratio": 0.25, "rd_divisor": 8}}},
+        "pretrained_cfg": {"tag": "x", "input_size": [3, 64, 64], "interpolation": "bilinear", "crop_pct": 0.95, "crop_mode": "border",
+                           "test_input_size": [3, 80, 80], "test_crop_pct": 1.0,
+                           "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "label_names": ["a", "b"],
+                           "label_descriptions": {"a": "A"}, "license": "mit"},
+    }).encode())
+    write("config", "legacy", json.dumps({"architecture": "legacy_seresnet18", "label_names": []}).encode())
+    configurations = [json.loads(file.read_text()) for file in sorted((SEEDS / "config").iterdir())]
+    words("config", sorted(set().union(*map(keys, configurations))) + ["1e400", "-1", "9223372036854775807", "null", "true", "[]", "{}"])
+    words("safetensors", ['"dtype":', '"shape":', '"data_offsets":', '"__metadata__":', *(f'"{kind}"' for kind in [
+        "F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"]), "18446744073709551615"])
+    words("multipart", ["--b", "--b--", "Content-Disposition: form-data; name=", "filename=", "filename*=UTF-8''", "boundary="])
+
+
+if __name__ == "__main__":
+    main()
