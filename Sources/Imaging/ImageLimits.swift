@@ -7,7 +7,7 @@ public struct ImageLimits: Sendable {
     /// Scans of one JPEG: each is a pass over the whole image, and a few bytes are enough to ask for one.
     public var scans: Int
     /// Bytes held for one image besides its file. Most are decoded row by row and need a few megabytes; what must be held as a whole is a
-    /// JPEG of several scans (2 bytes a sample), half of an interlaced PNG (1.5 a pixel) and a WebP (3 a pixel that is used, and 4 a pixel
+    /// JPEG of several scans (2 bytes a sample), half of an interlaced PNG (1.5 a pixel) and a WebP (3 a pixel below the crop's top, and 4 a pixel
     /// where it is lossless). The default lets 100 megapixels of the first two pass.
     public var memory: Int
     /// From the beginning of decoding to the finished crop.

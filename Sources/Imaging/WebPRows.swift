@@ -42,9 +42,10 @@ final class WebPRows: RowDecoder {
     deinit { WebPFreeDecBuffer(&config.output) }
 
     func start(columns: Range<Int>, rows: Range<Int>, time: TimeLimit) throws(ImageError) {
-        // The smooth upsampling of chroma looks one sample, two pixels, past what it makes, and a window must begin at an even place.
+        // The smooth upsampling of chroma looks one sample, two pixels, past what it makes, and a window must begin at an even place. It
+        // reaches to the bottom: below it libwebp would decode nothing, and find no damage there.
         window.columns = max(0, columns.lowerBound - 4) & ~1..<min(width, columns.upperBound + 4)
-        window.rows = max(0, rows.lowerBound - 4) & ~1..<min(height, rows.upperBound + 4)
+        window.rows = max(0, rows.lowerBound - 4) & ~1..<height
         let bitmap = 3 * window.columns.count * window.rows.count
         try limits.check(
             memory: bitmap + (isLossless ? 4 * width * height : 0), width: width, height: height,

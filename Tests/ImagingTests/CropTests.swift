@@ -47,6 +47,20 @@ struct CropTests {
         #expect(throws: ImageError.self) { try ImageDecoder().crop(data.prefix(data.count - 300), for: tall) }
     }
 
+    @Test("damage below the crop is found in a WebP, too", arguments: ["lossy.webp", "lossless.webp"])
+    func unusedRowsOfWebP(name: String) throws {
+        let middle = preprocessing(40, 40, cropFraction: 0.3)
+        var data = try TestData.fixture(name)
+        #expect(throws: Never.self) { try ImageDecoder().crop(data, for: middle) }
+        // The last bytes of the only chunk are taken away, and both headers say so.
+        data.removeLast(40)
+        for (at, size) in [(4, data.count - 8), (16, data.count - 20)] {
+            withUnsafeBytes(of: UInt32(size).littleEndian) { data.replaceSubrange(at..<at + 4, with: $0) }
+        }
+        #expect(throws: ImageError.self) { try ImageDecoder().decode(data) }
+        #expect(throws: ImageError.self) { try ImageDecoder().crop(data, for: middle) }
+    }
+
     @Test("a photograph far larger than the crop may be decoded at a reduced scale, and looks alike")
     func scaled() throws {
         let data = try TestData.fixture("cat.jpg")
