@@ -11,7 +11,7 @@ struct Admission {
     /// How much of a new measurement counts.
     private static let weight = 0.2
     /// Predictions are lengthened by this much: to have accepted too much breaks a promise, to have refused a little costs little.
-    static let margin = 1.25
+    static let margin = 1.4
 
     let lanes: Int
     let largestBatch: Int
