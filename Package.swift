@@ -50,7 +50,8 @@ let package = Package(
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
-            name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"], exclude: ["Fixtures", "make_gates.py", "make_logits.py"]),
+            name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"],
+            exclude: ["Fixtures", "make_gates.py", "make_logits.py", "make_operations.py"]),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"],
             exclude: ["Fixtures", "make_images.py", "make_resample_cases.py", "measure_intake.py", "compare_pillow.py"]),

@@ -38,7 +38,7 @@ void excite_store_products(const excite_convolution *c, int32_t group, int32_t r
                            const excite_epilogue *epilogue,
                            float *output) {  // (O/16, P, Q, 16)
     assert(excite_is_convolution(c) && group >= 0 && group < c->groups && epilogue->bias);
-    assert(row >= 0 && rows > 0 && row + rows <= c->output_height && epilogue->activation != excite_activation_sigmoid);
+    assert(row >= 0 && rows > 0 && row + rows <= c->output_height && excite_is_simple(epilogue->activation));
     const int32_t depth = c->outputs / c->groups, pixels = rows * c->output_width;
     const bool last = group == c->groups - 1;
     const int32_t first = group * depth, end = last ? excite_blocks(c->outputs) * excite_block : first + depth;

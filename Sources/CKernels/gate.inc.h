@@ -47,6 +47,8 @@ EXCITE_INLINE float ISA(activated)(float x, excite_activation activation) {
     case excite_activation_none: return x;
     case excite_activation_relu: return x < 0 ? 0 : x;
     case excite_activation_sigmoid: return 1 / (1 + expf(-x));
+    case excite_activation_tanh: return tanhf(x);
+    case excite_activation_silu: return x / (1 + expf(-x));
     }
 }
 
@@ -101,7 +103,7 @@ void ISA(excite_scale)(const float *input,     // (blocks, pixels, 16)
                        const float *shortcut,  // (blocks, pixels, 16) or NULL
                        excite_activation activation, int32_t pixels, int32_t blocks,
                        float *output) {  // (blocks, pixels, 16)
-    assert(pixels > 0 && blocks > 0 && activation != excite_activation_sigmoid);
+    assert(pixels > 0 && blocks > 0 && excite_is_simple(activation));
     assert(excite_is_aligned(input) && excite_is_aligned(gate) && excite_is_aligned(shortcut) && excite_is_aligned(output));
     const bool relu = activation == excite_activation_relu;
     for (int32_t block = 0; block < blocks; block++) {

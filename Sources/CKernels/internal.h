@@ -21,10 +21,15 @@ EXCITE_INLINE size_t excite_at(int32_t height, int32_t width, int32_t block, int
 
 EXCITE_INLINE bool excite_is_aligned(const void *pointer) { return ((uintptr_t)pointer & 63) == 0; }
 
+/// Whether a kernel that computes no exponential can apply the activation.
+EXCITE_INLINE bool excite_is_simple(excite_activation activation) {
+    return activation == excite_activation_none || activation == excite_activation_relu;
+}
+
 /// Whether an epilogue keeps its contract.
 EXCITE_INLINE bool excite_is_epilogue(const excite_epilogue *e) {
     return e->bias && excite_is_aligned(e->bias) && excite_is_aligned(e->residual) && excite_is_aligned(e->sums)
-        && e->activation != excite_activation_sigmoid;
+        && excite_is_simple(e->activation);
 }
 
 /// Whether a convolution's numbers belong together.

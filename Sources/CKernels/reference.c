@@ -9,6 +9,8 @@ static double activated(double x, excite_activation activation) {
     case excite_activation_none: return x;
     case excite_activation_relu: return x < 0 ? 0 : x;
     case excite_activation_sigmoid: return 1 / (1 + exp(-x));
+    case excite_activation_tanh: return tanh(x);
+    case excite_activation_silu: return x / (1 + exp(-x));
     }
 }
 
@@ -71,10 +73,11 @@ void excite_reference_pool(const excite_pooling *pool,
         for (int32_t p = 0; p < pool->output_height; p++) {
             for (int32_t q = 0; q < pool->output_width; q++) {
                 double sum = 0, largest = -INFINITY;
-                int32_t count = 0;
+                int32_t count = 0, padded = 0;
                 for (int32_t r = 0; r < pool->kernel; r++) {
                     for (int32_t s = 0; s < pool->kernel; s++) {
                         const int32_t y = p * pool->stride + r - pool->padding, x = q * pool->stride + s - pool->padding;
+                        padded += y < pool->height + pool->padding && x < pool->width + pool->padding;
                         if (y < 0 || y >= pool->height || x < 0 || x >= pool->width) continue;
                         const double value = (double)input[blocked(pool->height, pool->width, channel, y, x)];
                         sum += value;
@@ -83,8 +86,61 @@ void excite_reference_pool(const excite_pooling *pool,
                     }
                 }
                 const size_t at = blocked(pool->output_height, pool->output_width, channel, p, q);
-                output[at] = (float)(pool->average ? sum / count : largest);
+                output[at] = (float)(pool->average ? sum / (pool->counts_padding ? padded : count) : largest);
             }
+        }
+    }
+}
+
+/// The index that a window's `i` means in an image of `size` rows or columns, or -1 for a zero.
+static int32_t blurred(const excite_blurring *blur, int32_t i, int32_t size) {
+    if (i >= 0 && i < size) return i;
+    if (!blur->reflects) return -1;
+    return i < 0 ? -i : 2 * (size - 1) - i;
+}
+
+void excite_reference_blur(const excite_blurring *blur,
+                           const float *input,  // (C/16, H, W, 16)
+                           float *output) {     // (C/16, P, Q, 16)
+    static const double weights[] = {0.25, 0.5, 0.25};
+    for (int32_t channel = 0; channel < excite_blocks(blur->channels) * excite_block; channel++) {
+        for (int32_t p = 0; p < blur->output_height; p++) {
+            for (int32_t q = 0; q < blur->output_width; q++) {
+                double sum = 0;
+                for (int32_t r = 0; r < 3; r++) {
+                    for (int32_t s = 0; s < 3; s++) {
+                        const int32_t y = blurred(blur, p * blur->stride + r - 1, blur->height);
+                        const int32_t x = blurred(blur, q * blur->stride + s - 1, blur->width);
+                        if (y < 0 || x < 0) continue;
+                        sum += weights[r] * weights[s] * (double)input[blocked(blur->height, blur->width, channel, y, x)];
+                    }
+                }
+                output[blocked(blur->output_height, blur->output_width, channel, p, q)] = (float)sum;
+            }
+        }
+    }
+}
+
+void excite_reference_max_pixels(const float *input,  // (blocks, pixels, 16)
+                                 int32_t pixels, int32_t blocks,
+                                 float *maxima) {  // (blocks, 16)
+    for (int32_t channel = 0; channel < blocks * excite_block; channel++) {
+        float largest = -INFINITY;
+        for (int32_t i = 0; i < pixels; i++) largest = fmaxf(largest, input[blocked(1, pixels, channel, 0, i)]);
+        maxima[channel] = largest;
+    }
+}
+
+void excite_reference_affine(const float *input,   // (C/16, pixels, 16)
+                             const float *factor,  // (C) or NULL
+                             const float *shift,   // (C) or NULL
+                             excite_activation activation, int32_t channels, int32_t pixels,
+                             float *output) {  // (C/16, pixels, 16)
+    for (int32_t channel = 0; channel < excite_blocks(channels) * excite_block; channel++) {
+        for (int32_t i = 0; i < pixels; i++) {
+            const size_t at = blocked(1, pixels, channel, 0, i);
+            const double x = (double)input[at] * (factor ? (double)factor[channel] : 1) + (shift ? (double)shift[channel] : 0);
+            output[at] = channel < channels ? (float)activated(x, activation) : 0;
         }
     }
 }

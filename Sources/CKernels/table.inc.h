@@ -11,6 +11,9 @@ void ISA(excite_winograd2)(const excite_convolution *, const excite_tile *, cons
 void ISA(excite_winograd4)(const excite_convolution *, const excite_tile *, const float *, const float *, const excite_epilogue *,
                            float *, float *);
 void ISA(excite_pool)(const excite_pooling *, const excite_tile *, const float *, float *);
+void ISA(excite_blur)(const excite_blurring *, const excite_tile *, const float *, float *);
+void ISA(excite_max_pixels)(const float *, int32_t, int32_t, float *);
+void ISA(excite_affine)(const float *, const float *, const float *, excite_activation, int32_t, int32_t, int32_t, int32_t, float *);
 void ISA(excite_mean)(const float *, int32_t, int32_t, float, int32_t, float *);
 void ISA(excite_sum_pixels)(const float *, int32_t, int32_t, float *);
 void ISA(excite_linear)(const float *, int32_t, const float *, const float *, excite_activation, int32_t, int32_t, float *);
@@ -24,6 +27,9 @@ static const excite_kernels ISA(kernels) = {
     .winograd2 = {excite_winograd2_packed_count, excite_winograd2_pack, ISA(excite_winograd2_scratch_count), ISA(excite_winograd2)},
     .winograd4 = {excite_winograd4_packed_count, excite_winograd4_pack, ISA(excite_winograd4_scratch_count), ISA(excite_winograd4)},
     .pool = ISA(excite_pool),
+    .blur = ISA(excite_blur),
+    .max_pixels = ISA(excite_max_pixels),
+    .affine = ISA(excite_affine),
     .mean = ISA(excite_mean),
     .sum_pixels = ISA(excite_sum_pixels),
     .linear = ISA(excite_linear),

@@ -120,11 +120,13 @@ extension SENet.Operation {
         case .batchNorm: "batch norm"
         case .activation(let activation): activation.rawValue
         case .pooling(let pooling): "\(pooling.operator.rawValue) pool \(pooling.kernel)×\(pooling.kernel), stride \(pooling.stride)"
-        case .globalAveragePooling: "global average pool"
+        case .blurPooling(let blurring): "blur pool 3×3, stride \(blurring.stride)"
+        case .globalPooling(let `operator`): "global \(`operator`.rawValue) pool"
         case .linear: "linear"
         case .gate(let gate): "gate, \(gate.hidden) hidden"
         case .scale: "scale"
         case .add: "add"
+        case .concatenation: "concatenation"
         }
     }
 }

@@ -31,7 +31,7 @@ struct GateTests {
         "a linear layer equals the reference, whichever blocks are computed together", arguments: Kernels.all,
         [(16, 256), (8, 3), (1000, 64), (17, 5), (33, 130), (1, 1)])
     func linear(kernels: Kernels, shape: (outputs: Int, channels: Int)) {
-        for activation in [excite_activation_none, excite_activation_relu, excite_activation_sigmoid] {
+        for activation in allActivations {
             var generator = Xorshift(seed: UInt64(shape.outputs))
             let input = Floats(random: shape.channels, &generator)
             let weights = Floats(random: shape.outputs * shape.channels, &generator)

@@ -85,6 +85,10 @@ struct Kernels: CustomTestStringConvertible, Sendable {
     }()
 }
 
+let allActivations = [
+    excite_activation_none, excite_activation_relu, excite_activation_sigmoid, excite_activation_tanh, excite_activation_silu,
+]
+
 func blocks(_ channels: Int) -> Int { (channels + 15) / 16 }
 
 /// A random activation (C/16, pixels, 16) whose padding channels are zero.

@@ -7,16 +7,17 @@ import Testing
 struct GoldenLogitsTests {
     /// The published networks and some variants, committed with the tests; and those beside the repository.
     static let cases =
-        GoldenCase.all(in: Fixtures.folder.appending(path: "logits")) + GoldenCase.all(in: Shared.folder.appending(path: "golden/logits"))
+        GoldenCase.all(in: Fixtures.folder.appending(path: "logits")) + GoldenCase.all(in: Fixtures.folder.appending(path: "operations"))
+        + GoldenCase.all(in: Shared.folder.appending(path: "golden/logits"))
     static let instructionSets = Kernels.available
 
     @Test("are all there", .enabled(if: Shared.isPresent, Shared.comment))
-    func complete() { #expect(Self.cases.count >= 28 + 10) }
+    func complete() { #expect(Self.cases.count >= 28 + 12 + 10) }
 
-    @Test("are timm's, by the general path", arguments: cases)
+    @Test("are PyTorch's, by the general path", arguments: cases)
     func general(_ golden: GoldenCase) throws { try check(golden, kernels: Kernels(), onlyGemm: true) }
 
-    @Test("are timm's, on every instruction set", arguments: cases, instructionSets)
+    @Test("are PyTorch's, on every instruction set", arguments: cases, instructionSets)
     func fast(_ golden: GoldenCase, _ instructionSet: String) throws {
         try check(golden, kernels: Kernels(instructionSet), onlyGemm: false)
     }

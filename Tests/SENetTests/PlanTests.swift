@@ -69,6 +69,6 @@ struct PlanTests {
     func refusal() {
         let network = Network(
             name: "x", inputChannels: 3, operations: [Operation("bn", .batchNorm(BatchNorm(channels: 3)), inputs: [Network.input])])
-        #expect(throws: ModelError.network("batch norm 'bn' does not follow a convolution of its own")) { try Fusion.fuse(network) }
+        #expect(throws: ModelError.network("operation 'bn' reads the image, which only a convolution can")) { try Fusion.fuse(network) }
     }
 }

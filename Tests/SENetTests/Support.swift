@@ -49,7 +49,9 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
             let name = file.deletingPathExtension().lastPathComponent
             // A number before the name keeps variants of one network apart.
             let architecture = name.drop { $0.isNumber || $0 == "-" }
-            guard Architecture.named[String(architecture)] != nil, let data = try? Data(contentsOf: file) else { return nil }
+            guard Architecture.named[String(architecture)] != nil || name.hasPrefix("drawn"), let data = try? Data(contentsOf: file) else {
+                return nil
+            }
             return GoldenCase(name: name, data: data)
         }
     }
@@ -123,6 +125,14 @@ extension Configuration {
                 {"architecture": "\(architecture)", "num_classes": 10, "model_args": {"layers": [1, 1, 1, 1], "channels": [16, 32, 48, 64]},
                  "pretrained_cfg": {"input_size": [3, 64, 64]}}
                 """.utf8))
+    }
+}
+
+extension Configuration {
+    /// The architecture of a configuration that has one.
+    var architecture: Architecture {
+        get { if case .architecture(let architecture) = structure { architecture } else { Architecture(layers: []) } }
+        set { structure = .architecture(newValue) }
     }
 }
 

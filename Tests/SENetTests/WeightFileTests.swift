@@ -10,7 +10,7 @@ struct WeightFileTests {
         operations: [
             Operation("conv", .convolution(Convolution(inputs: 3, outputs: 16, kernel: 3)), inputs: [Network.input]),
             Operation("bn", .batchNorm(BatchNorm(channels: 16)), inputs: ["conv"]),
-            Operation("pool", .globalAveragePooling, inputs: ["bn"]),
+            Operation("pool", .globalPooling(.average), inputs: ["bn"]),
             Operation("fc", .linear(Linear(inputs: 16, outputs: 4)), inputs: ["pool"]),
         ])
 

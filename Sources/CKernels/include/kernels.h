@@ -41,6 +41,8 @@ typedef enum {
     excite_activation_none,
     excite_activation_relu,
     excite_activation_sigmoid,
+    excite_activation_tanh,
+    excite_activation_silu,  // x * sigmoid(x)
 } excite_activation;
 
 /// What happens to an output between its accumulation and its only store: y = activation(sum + bias + residual).
@@ -66,13 +68,21 @@ typedef struct {
 } excite_convolution_algorithm;
 
 /// Max or average pooling of one image; windows are clipped to the image, and an average divides by the clipped window's area
-/// (PyTorch's `count_include_pad=False`).
+/// (PyTorch's `count_include_pad=False`) or, if it counts the padding, by the area of the window clipped to the padded image.
 typedef struct {
     int32_t channels, height, width;
     int32_t output_height, output_width;
     int32_t kernel, stride, padding;
-    bool average;
+    bool average, counts_padding;
 } excite_pooling;
+
+/// Blur pooling of one image (Zhang, arXiv 1904.11486): each channel by the 3 x 3 binomial filter (1 2 1) x (1 2 1) / 16, stride 1 or 2,
+/// with one pixel of padding: the image reflected without its edge (H, W > 1), or zeros.
+typedef struct {
+    int32_t channels, height, width;
+    int32_t output_height, output_width, stride;
+    bool reflects;
+} excite_blurring;
 
 /// The kernels of one instruction set.
 typedef struct {
@@ -88,6 +98,9 @@ typedef struct {
 
     /// Output rows [tile.row, tile.row + tile.rows) of blocks [tile.block, tile.block + tile.blocks).
     void (*pool)(const excite_pooling *, const excite_tile *, const float *input, float *output);
+    void (*blur)(const excite_blurring *, const excite_tile *, const float *input, float *output);
+    /// maxima[c] = the largest of the `pixels` of block c / 16 of `input` (blocks, pixels, 16), for `blocks` blocks; a NaN wins.
+    void (*max_pixels)(const float *input, int32_t pixels, int32_t blocks, float *maxima);
 
     /// means[c] = scale * (sum over b of sums[b * stride + c]), c < channels; a multiple of 16 channels. Added in the order of b.
     void (*mean)(const float *sums, int32_t bands, int32_t stride, float scale, int32_t channels, float *means);
@@ -102,6 +115,11 @@ typedef struct {
     void (*scale)(const float *input, const float *gate, const float *shortcut, excite_activation, int32_t pixels, int32_t blocks,
                   float *output);
 
+    /// output = activation(input * factor + shift) over the blocks [block, block + blocks) of (C/16, pixels, 16), each one number a channel:
+    /// `factor` and `shift` (C) rounded up to whole blocks, or both NULL for 1 and 0. Padding channels become zero. In place is allowed.
+    void (*affine)(const float *input, const float *factor, const float *shift, excite_activation, int32_t channels, int32_t pixels,
+                   int32_t block, int32_t blocks, float *output);
+
     /// Multiply-adds on registers alone, as fast as one core can: `rounds` of them, to be timed. Returns a number without meaning and, in
     /// `count`, how many it did.
     float (*multiply_adds)(int64_t rounds, int64_t *count);
@@ -114,6 +132,9 @@ const char *const *excite_kernels_available(void);
 
 /// Packs `weights` (O, C) for `linear`: (O rounded up / 16, C, 16), padding outputs zero.
 void excite_pack_linear(int32_t outputs, int32_t channels, const float *weights, float *packed);
+
+/// Channels [from, from + count) of one block become channels [to, to + count) of another, both (pixels, 16).
+void excite_copy_channels(const float *input, int32_t from, int32_t count, int32_t pixels, float *output, int32_t to);
 
 /// The general path's matrix for a BLAS: columns (C/G * R * S, rows * Q), row-major, of one group of the input for the output rows
 /// [row, row + rows); what lies outside the image is zero.

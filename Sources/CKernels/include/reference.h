@@ -11,6 +11,10 @@ extern "C" {
 void excite_reference_convolution(const excite_convolution *, const float *input, const float *weights, const excite_epilogue *,
                                   float *output);
 void excite_reference_pool(const excite_pooling *, const float *input, float *output);
+void excite_reference_blur(const excite_blurring *, const float *input, float *output);
+void excite_reference_max_pixels(const float *input, int32_t pixels, int32_t blocks, float *maxima);
+void excite_reference_affine(const float *input, const float *factor, const float *shift, excite_activation, int32_t channels,
+                             int32_t pixels, float *output);
 void excite_reference_mean(const float *sums, int32_t bands, int32_t stride, float scale, int32_t channels, float *means);
 void excite_reference_sum_pixels(const float *input, int32_t pixels, int32_t blocks, float *sums);
 /// `weights` (O, C), `bias` and `output` (O): nothing is rounded up.

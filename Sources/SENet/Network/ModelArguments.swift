@@ -29,22 +29,24 @@ struct ModelArguments: Decodable {
         case drop_rate, drop_path_rate, drop_block_rate, zero_init_last
     }
 
-    private enum BlockKey: String, CodingKey {
-        case attn_layer, attn_kwargs
-    }
+    private struct BlockArguments: Decodable {
+        var attn_layer: String?
+        var attn_kwargs: Attention?
 
-    /// Any key, to find those that are not known.
-    private struct AnyKey: CodingKey {
-        let stringValue: String
-        let intValue: Int? = nil
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
+        private enum Key: String, CodingKey { case attn_layer, attn_kwargs }
+
+        init(from decoder: any Decoder) throws {
+            try decoder.refuseUnknownKeys { Key(stringValue: $0) != nil }
+            let values = try decoder.container(keyedBy: Key.self)
+            attn_layer = try values.decodeIfPresent(String.self, forKey: .attn_layer)
+            attn_kwargs = try values.decodeIfPresent(Attention.self, forKey: .attn_kwargs)
+        }
     }
 
     init() {}
 
     init(from decoder: any Decoder) throws {
-        try Self.refuseUnknown(try decoder.container(keyedBy: AnyKey.self), known: { Key(stringValue: $0) != nil })
+        try decoder.refuseUnknownKeys { Key(stringValue: $0) != nil }
         let values = try decoder.container(keyedBy: Key.self)
         num_classes = try values.decodeIfPresent(Int.self, forKey: .num_classes)
         in_chans = try values.decodeIfPresent(Int.self, forKey: .in_chans)
@@ -57,12 +59,10 @@ struct ModelArguments: Decodable {
         base_width = try values.decodeIfPresent(Int.self, forKey: .base_width)
         attention = try values.decodeIfPresent(Attention.self, forKey: .attn_kwargs)
         if values.contains(.block_args), try !values.decodeNil(forKey: .block_args) {
-            try Self.refuseUnknown(
-                try values.nestedContainer(keyedBy: AnyKey.self, forKey: .block_args), known: { BlockKey(stringValue: $0) != nil })
-            let block = try values.nestedContainer(keyedBy: BlockKey.self, forKey: .block_args)
+            let block = try values.decode(BlockArguments.self, forKey: .block_args)
             hasBlockArguments = true
-            attention_layer = try block.decodeIfPresent(String.self, forKey: .attn_layer)
-            attention = try block.decodeIfPresent(Attention.self, forKey: .attn_kwargs) ?? attention
+            attention_layer = block.attn_layer
+            attention = block.attn_kwargs ?? attention
         }
         if let pool = try values.decodeIfPresent(String.self, forKey: .global_pool), pool != "avg" {
             throw DecodingError.dataCorruptedError(
@@ -71,12 +71,6 @@ struct ModelArguments: Decodable {
         if let stride = try values.decodeIfPresent(Int.self, forKey: .output_stride), stride != 32 {
             throw DecodingError.dataCorruptedError(
                 forKey: .output_stride, in: values, debugDescription: "\(stride) is not supported, only 32")
-        }
-    }
-
-    private static func refuseUnknown(_ container: KeyedDecodingContainer<AnyKey>, known: (String) -> Bool) throws {
-        if let unknown = container.allKeys.first(where: { !known($0.stringValue) }) {
-            throw DecodingError.dataCorruptedError(forKey: unknown, in: container, debugDescription: "this argument is not supported")
         }
     }
 

@@ -1,4 +1,7 @@
 /// A network as data: operations over named values, in the order in which they run. Knows nothing of memory, layouts or instruction sets.
+///
+/// In JSON: `name`, `input_channels` and `operations`; an operation has `name`, `operation` (its kind), `inputs` and the kind's own keys, all of
+/// them required.
 public struct Network: Codable, Sendable, Equatable {
     /// The value that the network reads: an image (channels, height, width).
     public static let input = "input"
@@ -45,6 +48,7 @@ extension Network {
         var shapes = [Self.input: Shape(channels: inputChannels, height: height, width: width)]
         for operation in operations {
             var inputs: [Shape] = []
+            try operation.validate()
             for name in operation.inputs {
                 guard let shape = shapes[name] else {
                     throw .network("operation '\(operation.name)' reads the value '\(name)', which no operation before it makes")
@@ -52,9 +56,27 @@ extension Network {
                 inputs.append(shape)
             }
             guard shapes[operation.name] == nil else { throw .network("two operations make the value '\(operation.name)'") }
-            shapes[operation.name] = try operation.outputShape(inputs)
+            let shape = try operation.outputShape(inputs)
+            // The kernels count in 32 bits.
+            guard shape.count <= 1 << 30 else { throw .network("the value of operation '\(operation.name)' is too large: \(shape)") }
+            shapes[operation.name] = shape
         }
         return shapes
+    }
+
+    /// Whether the network can be made into a plan for an input of the given size.
+    ///
+    /// - Throws: `ModelError.network` where an operation does not fit its inputs, two have tensors of the same name, or the last value is
+    ///   no vector.
+    public func validate(height: Int, width: Int) throws(ModelError) {
+        guard (1...4).contains(inputChannels) else { throw .network("a network's input has from 1 to 4 channels, not \(inputChannels)") }
+        let shapes = try shapes(height: height, width: width)
+        var names: Set<String> = []
+        for parameter in parameters where !names.insert(parameter.name).inserted {
+            throw .network("two operations have a tensor '\(parameter.name)'")
+        }
+        guard let last = shapes[output], output != Self.input else { throw .network("the network has no operations") }
+        guard last.pixels == 1 else { throw .network("the last operation, '\(output)', makes \(last) and not one value a class") }
     }
 
     /// The last value: the logits, one a class.
@@ -63,9 +85,10 @@ extension Network {
 
 extension Operation {
     func outputShape(_ inputs: [Shape]) throws(ModelError) -> Shape {
-        let expected = inputCount
-        guard inputs.count == expected, let first = inputs.first else {
-            throw .network("operation '\(name)' takes \(expected) value(s), not \(inputs.count)")
+        guard inputCounts.contains(inputs.count), let first = inputs.first else {
+            let expected =
+                inputCounts.upperBound == .max ? "\(inputCounts.lowerBound) values or more" : "\(inputCounts.lowerBound) value(s)"
+            throw .network("operation '\(name)' takes \(expected), not \(inputs.count)")
         }
         func require(_ condition: Bool, _ what: String) throws(ModelError) {
             if !condition {
@@ -89,12 +112,16 @@ extension Operation {
                 min(first.height, first.width) + 2 * pooling.padding >= pooling.kernel || pooling.ceil, "it is smaller than the window")
             return Shape(channels: first.channels, height: pooling.outputSize(first.height), width: pooling.outputSize(first.width))
         case .linear(let linear):
-            try require(first.count == linear.inputs, "it has \(linear.inputs) inputs")
+            try require(first.pixels == 1 && first.channels == linear.inputs, "it takes a vector of \(linear.inputs)")
             return Shape(channels: linear.outputs, height: 1, width: 1)
         case .gate(let gate):
             try require(first.channels == gate.channels, "it has \(gate.channels) channels")
             return Shape(channels: gate.channels, height: 1, width: 1)
-        case .globalAveragePooling:
+        case .blurPooling(let blurring):
+            try require(blurring.padding == .zeros || min(first.height, first.width) > 1, "there is nothing to reflect")
+            let size = [first.height, first.width].map { ($0 - 1) / blurring.stride + 1 }
+            return Shape(channels: first.channels, height: size[0], width: size[1])
+        case .globalPooling:
             return Shape(channels: first.channels, height: 1, width: 1)
         case .activation:
             return first
@@ -104,13 +131,18 @@ extension Operation {
         case .add:
             try require(inputs[1] == first, "the shapes differ")
             return first
+        case .concatenation:
+            try require(inputs.allSatisfy { ($0.height, $0.width) == (first.height, first.width) }, "their heights and widths differ")
+            return Shape(channels: inputs.reduce(0) { $0 + $1.channels }, height: first.height, width: first.width)
         }
     }
 
-    private var inputCount: Int {
+    /// How many values it reads.
+    private var inputCounts: ClosedRange<Int> {
         switch kind {
-        case .scale, .add: 2
-        default: 1
+        case .scale, .add: 2...2
+        case .concatenation: 2...Int.max
+        default: 1...1
         }
     }
 
@@ -120,7 +152,7 @@ extension Operation {
         case .convolution(let convolution): output.count * convolution.inputs / convolution.groups * convolution.kernel * convolution.kernel
         case .linear(let linear): linear.inputs * linear.outputs
         case .gate(let gate): 2 * gate.channels * gate.hidden
-        case .batchNorm, .activation, .pooling, .globalAveragePooling, .scale, .add: 0
+        case .batchNorm, .activation, .pooling, .blurPooling, .globalPooling, .scale, .add, .concatenation: 0
         }
     }
 }

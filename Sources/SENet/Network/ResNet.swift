@@ -15,7 +15,7 @@ struct ResNetBuilder {
                 (value, channels) = builder.block("layer\(stage + 1).\(block)", value, inputs: channels, planes: planes, stride: stride)
             }
         }
-        value = builder.append("global_pool", .globalAveragePooling, [value])
+        value = builder.append("global_pool", .globalPooling(.average), [value])
         let classifier = architecture.generation == .legacy ? "last_linear" : "fc"
         _ = builder.append(classifier, .linear(Linear(inputs: channels, outputs: classes)), [value])
         return Network(name: name, inputChannels: inputChannels, operations: builder.operations)

@@ -5,12 +5,20 @@ struct FusedOperation: Sendable, Equatable {
         /// Reads an image. `norm` names the batch norm folded into it; `sums`: a gate wants the sums over its output's channels.
         case convolution(Convolution, norm: String?, residual: String?, activation: Activation?, sums: Bool)
         case pooling(Pooling)
-        /// Sums over the channels of a value whose producer does not deliver them.
+        case blurPooling(BlurPooling)
+        /// Sums over the pixels of each channel of a value whose producer does not deliver them.
         case channelSums
+        /// The largest of each channel.
+        case channelMaxima
+        /// The mean of each channel, from the sums.
+        case mean
         /// From the mean of a value's channels, or from a vector.
         case linear(Linear, ofMean: Bool, activation: Activation?)
         /// activation(input * gate + shortcut); without a gate, 1.
         case scale(gate: String?, shortcut: String?, activation: Activation?)
+        /// activation(input * factor + shift) by the batch norm named; without one, the activation alone.
+        case affine(norm: String?, activation: Activation?)
+        case concatenation([String])
     }
 
     var name: String
@@ -24,8 +32,9 @@ struct FusedOperation: Sendable, Equatable {
         switch kind {
         case .convolution(_, _, let residual, _, _): [input] + [residual].compactMap { $0 }
         case .scale(let gate, let shortcut, _): [input] + [gate, shortcut].compactMap { $0 }
-        case .linear(_, ofMean: true, _): [Self.sums(of: input)]
-        case .linear, .pooling, .channelSums: [input]
+        case .linear(_, ofMean: true, _), .mean: [Self.sums(of: input)]
+        case .concatenation(let inputs): inputs
+        case .linear, .pooling, .blurPooling, .channelSums, .channelMaxima, .affine: [input]
         }
     }
 
@@ -54,7 +63,17 @@ struct Fusion {
     /// - Throws: `ModelError.network` for an arrangement of operations that the kernels cannot do.
     static func fuse(_ network: Network) throws(ModelError) -> [FusedOperation] {
         var fusion = Fusion(network)
-        for index in network.operations.indices where !fusion.absorbed.contains(index) { try fusion.visit(index) }
+        for (index, operation) in network.operations.enumerated() where !fusion.absorbed.contains(index) {
+            var isConvolution: Bool { if case .convolution = operation.kind { true } else { false } }
+            guard isConvolution || !operation.inputs.contains(Network.input) else {
+                throw .network("operation '\(operation.name)' reads the image, which only a convolution can")
+            }
+            fusion.visit(index)
+        }
+        var made: Set<String> = [Network.input]
+        for value in fusion.fused.flatMap(\.writes) where !made.insert(value).inserted {
+            throw .network("the name '\(value)' is taken by a part of another operation")
+        }
         return fusion.fused
     }
 
@@ -65,7 +84,7 @@ struct Fusion {
         }
     }
 
-    private mutating func visit(_ index: Int) throws(ModelError) {
+    private mutating func visit(_ index: Int) {
         let operation = network.operations[index]
         let input = operation.inputs[0]
         switch operation.kind {
@@ -78,20 +97,24 @@ struct Fusion {
                 .convolution(convolution, norm: norm?.name, residual: residual, activation: activation, sums: false))
         case .pooling(let pooling):
             append(operation.name, input, operation.name, .pooling(pooling))
-        case .globalAveragePooling:
+        case .blurPooling(let blurring):
+            append(operation.name, input, operation.name, .blurPooling(blurring))
+        case .globalPooling(.max):
+            append(operation.name, input, operation.name, .channelMaxima)
+        case .globalPooling(.average):
             needSums(of: input)
-            means[operation.name] = input
+            if isReadByLinearAlone(operation.name) {
+                means[operation.name] = input
+            } else {
+                append(operation.name, input, operation.name, .mean)
+            }
         case .linear(let linear):
+            var end = operation.name
             let pooled = means[input]
-            append(operation.name, pooled ?? input, operation.name, .linear(linear, ofMean: pooled != nil, activation: nil))
+            let activation = absorbActivation(after: &end)
+            append(operation.name, pooled ?? input, end, .linear(linear, ofMean: pooled != nil, activation: activation))
         case .gate(let gate):
-            needSums(of: input)
-            let (squeeze, excite) = (
-                Linear(inputs: gate.channels, outputs: gate.hidden), Linear(inputs: gate.hidden, outputs: gate.channels)
-            )
-            let (first, second) = ("\(operation.name).fc1", "\(operation.name).fc2")
-            append(first, input, first, .linear(squeeze, ofMean: true, activation: .relu))
-            append(second, first, operation.name, .linear(excite, ofMean: false, activation: .sigmoid))
+            appendGate(operation.name, input, gate)
         case .scale:
             var end = operation.name
             let (shortcut, activation) = absorbTail(after: &end, before: index)
@@ -101,10 +124,32 @@ struct Fusion {
             let activation = absorbActivation(after: &end)
             append(operation.name, input, end, .scale(gate: nil, shortcut: operation.inputs[1], activation: activation))
         case .activation(let activation):
-            append(operation.name, input, operation.name, .scale(gate: nil, shortcut: nil, activation: activation))
+            append(operation.name, input, operation.name, .affine(norm: nil, activation: activation))
         case .batchNorm:
-            throw .network("batch norm '\(operation.name)' does not follow a convolution of its own")
+            var end = operation.name
+            let activation = absorbActivation(after: &end, isExponentialToo: true)
+            append(operation.name, input, end, .affine(norm: operation.name, activation: activation))
+        case .concatenation:
+            append(operation.name, input, operation.name, .concatenation(operation.inputs))
         }
+    }
+
+    private mutating func appendGate(_ name: String, _ input: String, _ gate: Gate) {
+        let squeeze = Linear(inputs: gate.channels, outputs: gate.hidden)
+        let excite = Linear(inputs: gate.hidden, outputs: gate.channels)
+        let (first, second, maxima) = ("\(name).fc1", "\(name).fc2", "\(name).maxima")
+        switch gate.squeeze {
+        case .average: needSums(of: input)
+        case .max: append(maxima, input, maxima, .channelMaxima)
+        }
+        let isMean = gate.squeeze == .average
+        append(first, isMean ? input : maxima, first, .linear(squeeze, ofMean: isMean, activation: .relu))
+        append(second, first, name, .linear(excite, ofMean: false, activation: gate.excitation))
+    }
+
+    private func isReadByLinearAlone(_ value: String) -> Bool {
+        guard let readers = readers[value] else { return false }
+        return readers.allSatisfy { if case .linear = network.operations[$0].kind { true } else { false } }
     }
 }
 
@@ -121,8 +166,12 @@ extension Fusion {
         return network.operations[index]
     }
 
-    private mutating func absorbActivation(after end: inout String) -> Activation? {
-        guard case .activation(let activation)? = absorb(after: &end, where: { $0.kind == .activation(.relu) })?.kind else { return nil }
+    /// A ReLU, or any activation where the kernel can compute exponentials.
+    private mutating func absorbActivation(after end: inout String, isExponentialToo: Bool = false) -> Activation? {
+        let absorbed = absorb(after: &end) { operation in
+            if case .activation(let activation) = operation.kind { activation == .relu || isExponentialToo } else { false }
+        }
+        guard case .activation(let activation)? = absorbed?.kind else { return nil }
         return activation
     }
 

@@ -35,6 +35,7 @@ public final class Plan: Sendable {
     convenience init(
         network: Network, checkpoint: Checkpoint, height: Int, width: Int, kernels: Kernels, threads: Int = 1, onlyGemm: Bool = false
     ) throws(ModelError) {
+        try network.validate(height: height, width: width)
         let shapes = try network.shapes(height: height, width: width)
         var builder = try PlanBuilder(fused: Fusion.fuse(network), shapes: shapes, kernels: kernels, onlyGemm: onlyGemm)
         try builder.addSteps(output: network.output)

@@ -56,14 +56,17 @@ struct PlanBuilder {
             groups: Int32(convolution.groups), planar_input: operation.input == Network.input)
     }
 
-    /// A scale writes over its input if nobody reads that any more.
+    /// A scale or an affine writes over its input if nobody reads that any more.
     private func findReused() -> [String: String] {
-        var readers: [String: Int] = [:]
-        for value in fused.flatMap(\.reads) { readers[value, default: 0] += 1 }
+        var lastReader: [String: Int] = [:]
+        for (index, operation) in fused.enumerated() {
+            for value in operation.reads { lastReader[value] = index }
+        }
         var reused: [String: String] = [:]
-        for operation in fused {
-            if case .scale = operation.kind, readers[operation.input] == 1, operation.input != Network.input {
-                reused[operation.output] = reused[operation.input] ?? operation.input
+        for (index, operation) in fused.enumerated() where lastReader[operation.input] == index {
+            switch operation.kind {
+            case .scale, .affine: reused[operation.output] = reused[operation.input] ?? operation.input
+            default: break
             }
         }
         return reused
@@ -86,7 +89,7 @@ struct PlanBuilder {
     private func count(_ operation: FusedOperation, _ value: String) -> Int {
         switch operation.kind {
         case .linear(let linear, _, _): linear.outputs.roundedUp(toMultipleOf: Shape.block)
-        case .channelSums: (shapes[operation.input]?.blocks ?? 0) * Shape.block
+        case .channelSums, .channelMaxima, .mean: (shapes[operation.input]?.blocks ?? 0) * Shape.block
         default: shapes[value]?.blockedCount ?? 0
         }
     }
@@ -124,10 +127,31 @@ struct PlanBuilder {
             let shape = excite_pooling(
                 channels: Int32(from.channels), height: Int32(from.height), width: Int32(from.width), output_height: Int32(to.height),
                 output_width: Int32(to.width), kernel: Int32(pooling.kernel), stride: Int32(pooling.stride),
-                padding: Int32(pooling.padding), average: pooling.operator == .average)
+                padding: Int32(pooling.padding), average: pooling.operator == .average, counts_padding: pooling.countsPadding)
             return PoolingStep(name: operation.name, shape: shape, input: input, output: output)
-        case .channelSums:
-            return ChannelSumsStep(name: operation.name, shape: try shape(operation.input), input: input, output: output)
+        case .blurPooling(let blurring):
+            let (from, to) = (try shape(operation.input), try shape(operation.output))
+            let shape = excite_blurring(
+                channels: Int32(from.channels), height: Int32(from.height), width: Int32(from.width), output_height: Int32(to.height),
+                output_width: Int32(to.width), stride: Int32(blurring.stride), reflects: blurring.padding == .reflect)
+            return BlurPoolingStep(name: operation.name, shape: shape, input: input, output: output)
+        case .channelSums, .channelMaxima:
+            return ChannelSumsStep(
+                name: operation.name, shape: try shape(operation.input), input: input, output: output,
+                takesMaximum: operation.kind == .channelMaxima)
+        case .mean:
+            let from = try shape(operation.input)
+            return MeanStep(
+                name: operation.name, channels: from.channels, bands: bands[operation.input] ?? 1, scale: 1 / Float(from.pixels),
+                input: input, output: output)
+        case .affine(let norm, let activation):
+            let shape = try shape(operation.output)
+            var step = AffineStep(name: operation.name, shape: shape, input: input, output: output, activation: activation)
+            if norm != nil { step.place = place(weight: shape.channels, bias: shape.channels) }
+            return step
+        case .concatenation(let values):
+            let inputs = try values.map { (value) throws(ModelError) in (try offset(value), try shape(value).channels) }
+            return ConcatenationStep(name: operation.name, inputs: inputs, shape: try shape(operation.output), output: output)
         case .linear(let linear, let ofMean, let activation):
             var step = LinearStep(
                 name: operation.name, linear: linear, input: input, output: output, activation: activation,
@@ -149,7 +173,8 @@ struct PlanBuilder {
     var gates: [GatePlace] {
         let scaledWith = Set(fused.compactMap { if case .scale(let gate?, _, _) = $0.kind { gate } else { nil } })
         return fused.enumerated().compactMap { step, operation in
-            guard scaledWith.contains(operation.output), let offset = memory.offsets[operation.output] else { return nil }
+            let place = reused[operation.output] ?? operation.output
+            guard scaledWith.contains(operation.output), let offset = memory.offsets[place] else { return nil }
             return GatePlace(name: operation.output, channels: shapes[operation.output]?.channels ?? 0, step: step, offset: offset)
         }
     }
@@ -200,6 +225,10 @@ extension PlanBuilder {
             let weight = Parameter(name: "\(operation.name).weight", shape: [linear.outputs, linear.inputs])
             let bias = Parameter(name: "\(operation.name).bias", shape: [linear.outputs])
             step.pack(weight: try checkpoint.floats(weight), bias: try checkpoint.floats(bias), to: weights)
+        case (.affine(.some(let norm), _), let step as AffineStep):
+            guard let source = operations[norm] else { return }
+            let (factor, shift) = try checkpoint.affine(source)
+            step.pack(factor: factor, shift: shift, to: weights)
         default: break
         }
     }

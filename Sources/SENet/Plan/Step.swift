@@ -51,6 +51,8 @@ extension excite_activation {
         case nil: self = excite_activation_none
         case .relu: self = excite_activation_relu
         case .sigmoid: self = excite_activation_sigmoid
+        case .tanh: self = excite_activation_tanh
+        case .silu: self = excite_activation_silu
         }
     }
 }

@@ -1,0 +1,100 @@
+import FoundationEssentials
+
+// The file's own names, so that an error names what its author can see.
+// swift-format-ignore: AlwaysUseLowerCamelCase
+extension Configuration {
+    struct File: Decodable {
+        var architecture: String
+        var num_classes: Int?
+        var model_args: ModelArguments?
+        var network: Network?
+        var pretrained_cfg: Pretrained?
+        var label_names: [String]?
+        var label_descriptions: [String: String]?
+    }
+
+    struct Pretrained: Codable {
+        var tag: String?
+        var input_size: [Int]?
+        var test_input_size: [Int]?
+        var crop_pct: Double?
+        var test_crop_pct: Double?
+        var crop_mode: String?
+        var interpolation: String?
+        var mean: [Double]?
+        var std: [Double]?
+        var num_classes: Int?
+        var license: String?
+        var label_names: [String]?
+        var label_descriptions: [String: String]?
+
+        func evaluation(inputChannels: Int) throws(ModelError) -> Evaluation {
+            var evaluation = Evaluation()
+            if let input_size {
+                (evaluation.height, evaluation.width) = try size(input_size, inputChannels, "input_size")
+            }
+            if let test_input_size {
+                (evaluation.testHeight, evaluation.testWidth) = try size(test_input_size, inputChannels, "test_input_size")
+            }
+            evaluation.testCropFraction = test_crop_pct
+            evaluation.cropFraction = crop_pct ?? evaluation.cropFraction
+            evaluation.cropMode = crop_mode ?? evaluation.cropMode
+            evaluation.interpolation = interpolation ?? evaluation.interpolation
+            evaluation.mean = mean ?? evaluation.mean
+            evaluation.standardDeviation = std ?? evaluation.standardDeviation
+            return evaluation
+        }
+
+        private func size(_ size: [Int], _ inputChannels: Int, _ key: String) throws(ModelError) -> (height: Int, width: Int) {
+            guard size.count == 3, size[0] == inputChannels else {
+                throw .configuration("config.json: pretrained_cfg.\(key) must be [\(inputChannels), height, width], not \(size)")
+            }
+            return (size[1], size[2])
+        }
+    }
+
+    private struct WrittenFile: Encodable {
+        var architecture: String
+        var num_classes: Int
+        var network: Network
+        var pretrained_cfg: Pretrained
+    }
+
+    /// A `config.json` that carries the network as a list of operations: what `init(json:)` reads back as the same network, evaluation and
+    /// labels.
+    ///
+    /// - Throws: `ModelError.configuration` if a number in it is not finite.
+    public func json() throws(ModelError) -> Data {
+        let tag = fullName.hasPrefix("\(name).") ? String(fullName.dropFirst(name.count + 1)) : ""
+        let pretrained = Pretrained(
+            tag: tag, input_size: [inputChannels, evaluation.height, evaluation.width],
+            test_input_size: evaluation.testHeight.map { [inputChannels, $0, evaluation.testWidth ?? evaluation.width] },
+            crop_pct: evaluation.cropFraction, test_crop_pct: evaluation.testCropFraction, crop_mode: evaluation.cropMode,
+            interpolation: evaluation.interpolation, mean: evaluation.mean,
+            std: evaluation.standardDeviation, num_classes: classes, license: license, label_names: labelNames,
+            label_descriptions: labelDescriptions.isEmpty ? nil : labelDescriptions)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            let file = WrittenFile(architecture: name, num_classes: classes, network: network, pretrained_cfg: pretrained)
+            return try encoder.encode(file) + Data("\n".utf8)
+        } catch {
+            throw .configuration("config.json cannot be written: \(error)")
+        }
+    }
+}
+
+extension DecodingError {
+    /// One line: where in the document, and what was expected.
+    var summary: String {
+        let context: Context
+        switch self {
+        case .typeMismatch(_, let found), .valueNotFound(_, let found), .keyNotFound(_, let found), .dataCorrupted(let found):
+            context = found
+        @unknown default: return "\(self)"
+        }
+        var path = context.codingPath.map { key in key.intValue.map { "[\($0)]" } ?? key.stringValue }
+        if case .keyNotFound(let key, _) = self { path.append(key.stringValue) }
+        return path.isEmpty ? context.debugDescription : "\(path.joined(separator: ".")): \(context.debugDescription)"
+    }
+}
