@@ -53,7 +53,7 @@ struct ConfigurationTests {
         let architecture = configuration.architecture
         #expect(architecture.layers == [1, 1] && architecture.channels == [32, 48])
         #expect(architecture.stemWidth == 16 && architecture.stemType == .deep && architecture.averageDown)
-        #expect(architecture.squeezeExcitation == .ratio(0.25, divisor: 4))
+        #expect(architecture.squeezeExcitation == SqueezeExcitation(.ratio(0.25, divisor: 4)))
         #expect(configuration.network.parameters.contains { $0.name == "layer2.0.se.fc1.weight" && $0.shape == [12, 48, 1, 1] })
         #expect(
             try self.configuration(#"{"architecture": "seresnet18", "model_args": {"block_args": {}}}"#).architecture.squeezeExcitation
@@ -64,8 +64,7 @@ struct ConfigurationTests {
         "rounds a gate's hidden width to the nearest multiple of the divisor, as timm does",
         arguments: [(64, 8), (256, 16), (320, 24), (192, 16), (16, 8), (2048, 128), (72, 8), (200, 16)])
     func hiddenWidth(channels: Int, hidden: Int) {
-        let architecture = Architecture(layers: [1], squeezeExcitation: .ratio(1 / 16, divisor: 8))
-        #expect(architecture.hiddenWidth(channels: channels) == hidden)
+        #expect(SqueezeExcitation(.ratio(1 / 16, divisor: 8)).gate(channels: channels).hidden == hidden)
     }
 
     @Test("that is wrong says what and where")
@@ -81,7 +80,27 @@ struct ConfigurationTests {
             (#"{"architecture": "seresnet50", "model_args": {"layers": [3, 4]}}"#, "2 stages"),
             (#"{"architecture": "seresnet50", "model_args": {"layers": [3, 4, 6, 0]}}"#, "model_args.layers"),
             (#"{"architecture": "seresnet50", "model_args": {"channels": [-1, 1, 1, 1]}}"#, "model_args.channels"),
-            (#"{"architecture": "seresnet50", "model_args": {"aa_layer": "blur"}}"#, "aa_layer"),
+            (#"{"architecture": "seresnet50", "model_args": {"aa_layer": "median"}}"#, "aa_layer 'median' is not supported: '', 'avg'"),
+            (#"{"architecture": "seresnet50", "model_args": {"act_layer": "gelu"}}"#, "act_layer 'gelu'"),
+            (#"{"architecture": "seresnet50", "model_args": {"norm_layer": "frozen"}}"#, "model_args.norm_layer"),
+            (#"{"architecture": "seresnet33ts", "model_args": {"layers": [1, 1, 1, 1]}}"#, "model_args.layers is not supported for this"),
+            (#"{"architecture": "legacy_seresnet50", "model_args": {"se": {}}}"#, "model_args.se is not supported for this"),
+            (#"{"architecture": "seresnet50", "model_args": {"down_kernel_size": 2}}"#, "down_kernel_size"),
+            (#"{"architecture": "seresnet18", "model_args": {"block_reduce_first": 2}}"#, "block_reduce_first"),
+            (#"{"architecture": "seresnet50", "model_args": {"se": {"reduction": 0}}}"#, "se.reduction must be from 1"),
+            (#"{"architecture": "seresnet50", "model_args": {"se": {"reduction": 0.5}}}"#, "se.reduction must be from 1"),
+            (#"{"architecture": "seresnet50", "model_args": {"se": {"reduction": "16"}}}"#, "model_args.se.reduction"),
+            (
+                #"{"architecture": "seresnet50", "model_args": {"se": {"squeeze": "median"}}}"#,
+                "se.squeeze 'median' is not supported: 'avg'"
+            ),
+            (#"{"architecture": "seresnet50", "model_args": {"se": {"excitation": "silu"}}}"#, "se.excitation 'silu'"),
+            (#"{"architecture": "seresnet50", "model_args": {"se": {"placement": "inside"}}}"#, "se.placement 'inside'"),
+            (#"{"architecture": "seresnet18", "model_args": {"se": {"placement": "3x3"}}}"#, "'3x3' needs bottleneck blocks"),
+            (#"{"architecture": "seresnet50", "model_args": {"se": {"stages": [1]}}}"#, "se.stages must be some of 2 to 5"),
+            (#"{"architecture": "seresnet50", "model_args": {"se": {"stages": []}}}"#, "se.stages"),
+            (#"{"architecture": "seresnet50", "model_args": {"se": {"ratio": 4}}}"#, "model_args.se.ratio: this key is not supported"),
+            (#"{"architecture": "ecaresnet50d"}"#, "architecture 'ecaresnet50d' is not supported"),
             (#"{"architecture": "seresnet50", "model_args": {"block_args": {"attn_layer": "eca"}}}"#, "'eca' is not supported"),
             (#"{"architecture": "seresnet50", "model_args": {"block_args": {"width": 1}}}"#, "width"),
             (#"{"architecture": "seresnet50", "model_args": {"global_pool": "max"}}"#, "global_pool"),

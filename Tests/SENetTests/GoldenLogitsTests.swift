@@ -5,14 +5,14 @@ import Testing
 
 @Suite("Logits of published networks", .serialized)
 struct GoldenLogitsTests {
-    /// The published networks and some variants, committed with the tests; and those beside the repository.
+    /// Published networks, variants and networks drawn at random, committed with the tests; and those beside the repository.
     static let cases =
-        GoldenCase.all(in: Fixtures.folder.appending(path: "logits")) + GoldenCase.all(in: Fixtures.folder.appending(path: "operations"))
-        + GoldenCase.all(in: Shared.folder.appending(path: "golden/logits"))
+        ["logits", "variants", "operations"].flatMap { GoldenCase.all(in: Fixtures.folder.appending(path: $0)) }
+        + ["logits", "variants"].flatMap { GoldenCase.all(in: Shared.folder.appending(path: "golden/\($0)")) }
     static let instructionSets = Kernels.available
 
-    @Test("are all there", .enabled(if: Shared.isPresent, Shared.comment))
-    func complete() { #expect(Self.cases.count >= 28 + 12 + 10) }
+    @Test("are all there")
+    func complete() { #expect(Self.cases.count == 42 + 20 + 12 + (Shared.isPresent ? 14 + 16 : 0)) }
 
     @Test("are PyTorch's, by the general path", arguments: cases)
     func general(_ golden: GoldenCase) throws { try check(golden, kernels: Kernels(), onlyGemm: true) }
@@ -50,12 +50,11 @@ struct CountTests {
 
     static let rows: [Row] = {
         let table = Shared.folder.appending(path: "golden/tables/networks.json")
-        let rows = (try? JSONDecoder.snakeCase.decode([Row].self, from: Data(contentsOf: table))) ?? []
-        return rows.filter { Architecture.named[$0.name] != nil }
+        return (try? JSONDecoder.snakeCase.decode([Row].self, from: Data(contentsOf: table))) ?? []
     }()
 
-    @Test("there are as many networks in the table as are supported")
-    func all() { #expect(Self.rows.count >= 24) }
+    @Test("the table is all there")
+    func all() { #expect(Self.rows.count == 31) }
 
     @Test("parameters and multiply-accumulates are those of timm's modules", arguments: rows)
     func counts(_ row: Row) throws {
@@ -64,5 +63,55 @@ struct CountTests {
         let shapes = try network.shapes(height: row.inputSize, width: row.inputSize)
         let total = try network.operations.reduce(0) { $0 + $1.multiplyAccumulates(output: try #require(shapes[$1.name])) }
         #expect(total == row.multiplyAccumulates)
+    }
+}
+
+@Suite("Counts of the paper's variants")
+struct VariantCountTests {
+    struct Counts: Decodable {
+        var parameters: Int
+        var multiplyAccumulatesAt224: Int
+    }
+
+    static let cases =
+        GoldenCase.all(in: Fixtures.folder.appending(path: "variants"))
+        + GoldenCase.all(in: Shared.folder.appending(path: "golden/variants"))
+
+    @Test("parameters and multiply-accumulates are those of PyTorch's modules, by stage and in all", arguments: cases)
+    func counts(_ test: GoldenCase) throws {
+        let expected = try JSONDecoder.snakeCase.decode(Counts.self, from: test.data)
+        let network = try test.configuration.network
+        let parts = try network.counts(height: 224, width: 224)
+        let total = NetworkCounts.sum(of: parts, part: "in all")
+        #expect(total.parameters == expected.parameters && network.parameterCount == expected.parameters)
+        #expect(total.multiplyAccumulates == expected.multiplyAccumulatesAt224)
+        #expect(parts.map(\.part) == ["stem", "stage 2", "stage 3", "stage 4", "stage 5", "head"])
+    }
+
+    @Test("squeeze and excitation adds what the paper says")
+    func paper() throws {
+        func counts(_ se: String) throws -> [NetworkCounts] {
+            let configuration = try Configuration(architecture: "resnet50").with(squeezeExcitation: Data(se.utf8))
+            return try configuration.network.counts(height: 224, width: 224)
+        }
+        // The paper's tables of reduction ratios and of stages round up.
+        func millions(_ se: String) throws -> Double {
+            (Double(NetworkCounts.sum(of: try counts(se), part: "").parameters) / 1e5).rounded(.up) / 10
+        }
+        #expect(try [2, 4, 8, 16, 32].map { try millions(#"{"reduction": \#($0)}"#) } == [45.7, 35.7, 30.7, 28.1, 26.9])
+        #expect(try [2, 3, 4].map { try millions(#"{"stages": [\#($0)]}"#) } == [25.6, 25.7, 26.4])
+        let authors = try Configuration(architecture: "legacy_seresnet50").network.counts(height: 224, width: 224)
+        let total = NetworkCounts.sum(of: authors, part: "")
+        #expect((Double(total.multiplyAccumulates) / 1e7).rounded(.up) == 387)
+        #expect((Double(total.multiplyAccumulates - total.gateMultiplyAccumulates) / 1e7).rounded(.up) == 386)
+        let parts = try counts("{}")
+        #expect(parts.map { $0.gateParameters > 0 } == [false, true, true, true, true, false])
+        let plain = try Configuration(architecture: "resnet50").network.counts(height: 224, width: 224)
+        for (part, plain) in zip(parts, plain) {
+            #expect(part.parameters - part.gateParameters == plain.parameters && plain.gateElementwise == 0)
+            #expect(part.multiplyAccumulates - part.gateMultiplyAccumulates == plain.multiplyAccumulates)
+        }
+        // Blocks, channels and pixels: each element is squeezed once and scaled once.
+        #expect(parts.map(\.gateElementwise) == [0, 6 * 256 * 3136, 8 * 512 * 784, 12 * 1024 * 196, 6 * 2048 * 49, 0])
     }
 }

@@ -2,16 +2,19 @@
 """Writes Fixtures/logits: what timm computes for networks with weights by formula, beside those of ../shared/golden.
 
     python3 -m venv venv && venv/bin/pip install torch torchvision timm numpy pillow
-    venv/bin/python make_logits.py
+    venv/bin/python make_logits.py [number ...]
 
 Uses the formula and the record of ../shared/golden/make_golden.py. The two deepest networks are shortened: at full depth float32 itself
 is off by more than the logits differ.
 """
-import json, os, sys
+import functools, json, os, sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../../../shared/golden")
+import timm, torch
+from timm.layers import BlurPool2d
 import make_golden
+from make_golden import hub_config
 
 CASES = [(name, (1, 3, 96, 96), {}) for name in (
     "seresnet34", "seresnet50t", "seresnet101", "seresnet152", "seresnext101_32x4d", "seresnext101_64x4d", "seresnext101d_32x8d",
@@ -29,6 +32,24 @@ CASES += [
     ("resnet26", (1, 3, 64, 64), dict(num_classes=10, stem_width=24, stem_type="deep_tiered", avg_down=True, block_args=dict(attn_layer="se"))),
     ("seresnext50_32x4d", (1, 3, 64, 64), dict(num_classes=10, cardinality=8, base_width=16)),
 ]
+# The blur pooling that timm names "blurpc" pads with zeros.
+BLUR = dict(blur=BlurPool2d, blurpc=functools.partial(BlurPool2d, pad_mode="constant"), avg=torch.nn.AvgPool2d)
+CASES += [
+    ("seresnext26ts", (2, 3, 96, 96), {}),
+    ("seresnext26ts", (1, 3, 65, 130), dict(num_classes=10)),
+    ("seresnet33ts", (1, 3, 75, 64), dict(num_classes=10, in_chans=1)),
+    ("seresnetaa50d", (1, 3, 96, 64), dict(num_classes=11821)),
+    ("seresnextaa201d_32x8d", (1, 3, 64, 64), dict(layers=(1, 2, 2, 1), num_classes=10)),
+    ("senet154", (1, 3, 75, 64), dict(layers=(1, 2, 1, 1), channels=(32, 64, 64, 128), num_classes=10)),
+    ("resnetrs50", (2, 3, 96, 96), {}),
+    ("resnetrs101", (1, 3, 77, 64), dict(layers=(1, 1, 2, 1), num_classes=10)),
+    ("resnetblur18", (1, 3, 75, 64), dict(num_classes=10)),
+    ("resnetblur50d", (1, 3, 65, 64), dict(layers=(1, 1, 1, 1), num_classes=10)),
+    ("resnetaa50", (1, 3, 64, 64), dict(layers=(1, 1, 1, 1), num_classes=10)),
+    ("seresnet50", (1, 3, 66, 64), dict(layers=(1, 1, 1, 1), num_classes=10, aa_layer="blurpc", replace_stem_pool=True, down_kernel_size=3)),
+    ("seresnext50_32x4d", (1, 3, 64, 64), dict(layers=(1, 1, 1, 1), num_classes=10, aa_layer="blur", replace_stem_pool=True, act_layer="silu")),
+    ("seresnet34", (1, 3, 64, 64), dict(layers=(1, 1, 1, 1), num_classes=10, aa_layer="avg", act_layer="tanh")),
+]
 
 def main():
     folder = f"{HERE}/Fixtures/logits"
@@ -36,7 +57,11 @@ def main():
     for index, (name, shape, arguments) in enumerate(CASES):
         shape = (shape[0], arguments.get("in_chans", 3), *shape[2:])
         path = f"{folder}/{index:02}-{name}.json"
-        make_golden.logits(name, shape, path, **arguments)
+        if sys.argv[1:] and f"{index:02}" not in sys.argv[1:]: continue
+        blur = {key: BLUR[word] for key, word in arguments.items() if key == "aa_layer"}
+        # timm cannot write the class as JSON: the configuration is the plain model's, to which the arguments are added below.
+        make_golden.hub_config = (lambda _: hub_config(timm.create_model(name, num_classes=10))) if blur else hub_config
+        make_golden.logits(name, shape, path, **arguments | blur)
         record = json.load(open(path))
         record["config"]["model_args"] = {k: v for k, v in record["config"].get("model_args", {}).items()} | arguments
         record["logits"] = [[float(f"{v:.9g}") for v in row] for row in record["logits"]]

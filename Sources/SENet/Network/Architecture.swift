@@ -18,20 +18,27 @@ public struct Architecture: Sendable, Equatable {
         case deepTiered = "deep_tiered"
     }
 
-    /// The width of a gate's hidden layer.
-    public enum Reduction: Sendable, Equatable {
-        /// `channels * ratio`, rounded to a multiple of `divisor` (timm's `make_divisible`).
-        case ratio(Double, divisor: Int)
-        /// `channels / reduction`, rounded down (the authors' networks).
-        case exact(Int)
-        case channels(Int)
+    /// What halves the image after the stem's convolutions.
+    public enum StemPooling: Sendable {
+        case max
+        /// A 3 × 3 convolution with a stride (ResNet-RS).
+        case convolution
+        /// The stem's last convolution itself.
+        case strided
     }
 
-    /// Two generations of checkpoints: timm's own networks, and those that the authors trained with Caffe, which differ in names, in where
-    /// the stride is, and in the stem's pooling.
+    /// Pooling in place of a 3 × 3 convolution's stride, and in the stem (Zhang, arXiv 1904.11486); timm's `aa_layer`.
+    public enum Antialiasing: Sendable, Equatable {
+        case average
+        case blur(BlurPooling.Padding)
+    }
+
+    /// Generations of checkpoints, which differ in the names of their tensors: timm's own ResNets; those that the authors trained with Caffe,
+    /// which differ in where the stride is and in the stem's pooling too; and timm's networks of blocks (`byobnet.py`).
     public enum Generation: Sendable {
         case timm
         case legacy
+        case blocks
     }
 
     public var block = Block.bottleneck
@@ -43,64 +50,28 @@ public struct Architecture: Sendable, Equatable {
     public var cardinality = 1
     /// Channels of a group are `channels * baseWidth / 64`.
     public var baseWidth = 64
+    /// Channels of a group in every stage, where it is they that are the same and not the groups.
+    public var groupSize: Int?
+    /// The first 1 × 1 of a bottleneck is this much narrower than the stage (SENet-154).
+    public var reduceFirst = 1
     public var stemWidth = 64
     public var stemType = StemType.plain
+    public var stemPooling = StemPooling.max
+    public var antialiasing: Antialiasing?
     /// The shortcut is pooled before its projection (ResNet-D).
     public var averageDown = false
+    /// The kernel of a projection with a stride.
+    public var downsampleKernel = 1
+    public var activation = Activation.relu
+    /// Channels of a 1 × 1 convolution before the classifier.
+    public var headWidth: Int?
     /// Nil for a network without squeeze and excitation.
-    public var squeezeExcitation: Reduction?
+    public var squeezeExcitation: SqueezeExcitation?
     public var generation = Generation.timm
 
-    /// Rounds to the nearest multiple of `divisor`, never to zero.
-    func hiddenWidth(channels: Int) -> Int? {
-        switch squeezeExcitation {
-        case nil: nil
-        case .ratio(let ratio, let divisor): max(divisor, Int(Double(channels) * ratio + Double(divisor) / 2) / divisor * divisor)
-        case .exact(let reduction): channels / reduction
-        case .channels(let count): count
-        }
-    }
-}
-
-extension Architecture {
-    /// The published networks, by timm's names.
-    public static let named: [String: Architecture] = {
-        let depths: [(String, Block, [Int])] = [
-            ("18", .basic, [2, 2, 2, 2]), ("34", .basic, [3, 4, 6, 3]), ("26", .bottleneck, [2, 2, 2, 2]),
-            ("50", .bottleneck, [3, 4, 6, 3]), ("101", .bottleneck, [3, 4, 23, 3]), ("152", .bottleneck, [3, 8, 36, 3]),
-            ("200", .bottleneck, [3, 24, 36, 3]), ("269", .bottleneck, [3, 30, 48, 8]),
-        ]
-        var table: [String: Architecture] = [:]
-        for (depth, block, layers) in depths {
-            let plain = Architecture(block: block, layers: layers)
-            table["resnet\(depth)"] = plain
-            table["resnet\(depth)d"] = plain.with { $0.makeD() }
-            table["resnet\(depth)t"] = plain.with { $0.makeD(stem: .deepTiered) }
-            guard block == .bottleneck else { continue }
-            for (cardinality, baseWidth) in [(32, 4), (32, 8), (64, 4)] {
-                let next = plain.with { ($0.cardinality, $0.baseWidth) = (cardinality, baseWidth) }
-                let suffix = "_\(cardinality)x\(baseWidth)d"
-                table["resnext\(depth)\(suffix)"] = next
-                table["resnext\(depth)d\(suffix)"] = next.with { $0.makeD() }
-                table["resnext\(depth)t\(suffix)"] = next.with { $0.makeD(stem: .deepTiered) }
-            }
-        }
-        for (name, plain) in table {
-            table["se\(name)"] = plain.with { $0.squeezeExcitation = .ratio(1 / 16, divisor: 8) }
-            guard plain.stemType == .plain else { continue }
-            table["legacy_se\(name)"] = plain.with { ($0.squeezeExcitation, $0.generation) = (.exact(16), .legacy) }
-        }
-        return table
-    }()
-
-    private func with(_ change: (inout Architecture) -> Void) -> Architecture {
-        var copy = self
-        change(&copy)
-        return copy
-    }
-
-    /// ResNet-D: a stem of three 3 × 3 convolutions and a pooled shortcut (He et al., arXiv 1812.01187).
-    private mutating func makeD(stem: StemType = .deep) {
-        (stemWidth, stemType, averageDown) = (32, stem, true)
+    /// Groups and channels of a bottleneck's 3 × 3 convolution.
+    func width(planes: Int) -> (groups: Int, channels: Int) {
+        if let groupSize { return (planes / groupSize, planes) }
+        return (cardinality, planes * baseWidth / 64 * cardinality)
     }
 }

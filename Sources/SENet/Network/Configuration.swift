@@ -105,6 +105,28 @@ public struct Configuration: Sendable, Equatable {
         try validate()
     }
 
+    /// The same architecture with one of the paper's variants of squeeze and excitation: `json` is what `model_args.se` may be.
+    ///
+    /// - Throws: `ModelError.configuration` if it is none, or the network is a list of operations.
+    public func with(squeezeExcitation json: Data) throws(ModelError) -> Configuration {
+        guard case .architecture(var architecture) = structure else {
+            throw .configuration("'\(fullName)' is a list of operations: only an architecture that is named can be varied")
+        }
+        let arguments: SEArguments
+        do {
+            arguments = try JSONDecoder().decode(SEArguments.self, from: json)
+        } catch let error as DecodingError {
+            throw .configuration("model_args.se: \(error.summary)")
+        } catch {
+            throw .configuration("model_args.se: \(error)")
+        }
+        architecture.squeezeExcitation = try arguments.applied(to: architecture)
+        var copy = self
+        copy.structure = .architecture(architecture)
+        try copy.validate()
+        return copy
+    }
+
     /// The network's operations.
     public var network: Network {
         switch structure {
@@ -127,8 +149,9 @@ public struct Configuration: Sendable, Equatable {
     private static func architecture(named name: String) throws(ModelError) -> Architecture {
         if let architecture = Architecture.named[name] { return architecture }
         throw .configuration(
-            "architecture '\(name)' is not supported: it must be one of timm's SE-ResNets and SE-ResNeXts (seresnet50, "
-                + "seresnext50_32x4d, legacy_seresnet50, …), or the same without SE")
+            "architecture '\(name)' is not supported: it must be one of timm's SE-ResNets, SE-ResNeXts and their kin (seresnet50, "
+                + "seresnext50_32x4d, seresnextaa101d_32x8d, seresnet33ts, resnetrs50, senet154, legacy_seresnet50, …), the same without SE, or "
+                + "any name beside a list of operations under 'network'")
     }
 
     private func validate() throws(ModelError) {
@@ -155,12 +178,17 @@ extension Architecture {
         try require((4...4096).contains(stemWidth), "model_args.stem_width must be from 4 to 4,096")
         try require((1...4096).contains(cardinality), "model_args.cardinality must be from 1 to 4,096")
         try require((1...4096).contains(baseWidth), "model_args.base_width must be from 1 to 4,096")
+        try require([1, 3].contains(downsampleKernel), "model_args.down_kernel_size must be 1 or 3, not \(downsampleKernel)")
+        try require((1...64).contains(reduceFirst), "model_args.block_reduce_first must be from 1 to 64, not \(reduceFirst)")
+        try require(block == .bottleneck || reduceFirst == 1, "a basic block has no block_reduce_first")
         try require(
             block == .bottleneck || (cardinality == 1 && baseWidth == 64), "a basic block has neither cardinality nor base_width")
         for channels in channels {
-            let hidden = hiddenWidth(channels: channels * block.expansion)
+            let hidden = squeezeExcitation?.gate(channels: channels * block.expansion).hidden
             try require(hidden.map((1...65_536).contains) ?? true, "the gate of a stage with \(channels) channels has no hidden values")
-            try require(channels * baseWidth >= 64, "a stage with \(channels) channels and this base_width has no width")
+            try require(
+                channels * baseWidth >= 64 && width(planes: channels).channels >= reduceFirst,
+                "a stage with \(channels) channels and this base_width has no width")
         }
     }
 }

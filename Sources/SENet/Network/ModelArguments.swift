@@ -1,4 +1,5 @@
-/// `model_args` of a `config.json`: arguments that timm's model builder was given besides those that the architecture's name implies.
+/// `model_args` of a `config.json`: arguments that timm's model builder was given besides those that the architecture's name implies, and
+/// `se`, which is this program's own.
 ///
 /// An argument that changes the network in a way that is not supported is refused, never passed over.
 // swift-format-ignore: AlwaysUseLowerCamelCase
@@ -9,24 +10,24 @@ struct ModelArguments: Decodable {
     private var channels: [Int]?
     private var stem_width: Int?
     private var stem_type: String?
+    private var replace_stem_pool: Bool?
     private var avg_down: Bool?
+    private var down_kernel_size: Int?
+    private var block_reduce_first: Int?
     private var cardinality: Int?
     private var base_width: Int?
+    private var aa_layer: String?
+    private var act_layer: String?
     private var attention: Attention?
-    private var attention_layer: String?
-    private var hasBlockArguments = false
+    private var block_args: BlockArguments?
+    private var se: SEArguments?
+    /// Those that change the network.
+    private var structural: [Key] = []
 
     private struct Attention: Decodable {
         var rd_ratio: Double?
         var rd_channels: Int?
         var rd_divisor: Int?
-    }
-
-    private enum Key: String, CodingKey, CaseIterable {
-        case num_classes, in_chans, layers, channels, stem_width, stem_type, avg_down, cardinality, base_width, block_args, attn_kwargs
-        case global_pool, output_stride
-        // Without effect on a network that only predicts.
-        case drop_rate, drop_path_rate, drop_block_rate, zero_init_last
     }
 
     private struct BlockArguments: Decodable {
@@ -43,73 +44,110 @@ struct ModelArguments: Decodable {
         }
     }
 
+    private enum Key: String, CodingKey, CaseIterable {
+        case num_classes, in_chans, layers, channels, stem_width, stem_type, replace_stem_pool, avg_down, down_kernel_size
+        case block_reduce_first, cardinality, base_width, aa_layer, act_layer, block_args, attn_kwargs, se
+        case global_pool, output_stride
+        // Without effect on a network that only predicts.
+        case drop_rate, drop_path_rate, drop_block_rate, zero_init_last
+
+        /// Those that every network takes.
+        static let general: Set<Key> = [
+            .num_classes, .in_chans, .global_pool, .output_stride, .drop_rate, .drop_path_rate, .drop_block_rate, .zero_init_last,
+        ]
+    }
+
     init() {}
 
     init(from decoder: any Decoder) throws {
         try decoder.refuseUnknownKeys { Key(stringValue: $0) != nil }
         let values = try decoder.container(keyedBy: Key.self)
-        num_classes = try values.decodeIfPresent(Int.self, forKey: .num_classes)
-        in_chans = try values.decodeIfPresent(Int.self, forKey: .in_chans)
-        layers = try values.decodeIfPresent([Int].self, forKey: .layers)
-        channels = try values.decodeIfPresent([Int].self, forKey: .channels)
-        stem_width = try values.decodeIfPresent(Int.self, forKey: .stem_width)
-        stem_type = try values.decodeIfPresent(String.self, forKey: .stem_type)
-        avg_down = try values.decodeIfPresent(Bool.self, forKey: .avg_down)
-        cardinality = try values.decodeIfPresent(Int.self, forKey: .cardinality)
-        base_width = try values.decodeIfPresent(Int.self, forKey: .base_width)
-        attention = try values.decodeIfPresent(Attention.self, forKey: .attn_kwargs)
-        if values.contains(.block_args), try !values.decodeNil(forKey: .block_args) {
-            let block = try values.decode(BlockArguments.self, forKey: .block_args)
-            hasBlockArguments = true
-            attention_layer = block.attn_layer
-            attention = block.attn_kwargs ?? attention
-        }
-        if let pool = try values.decodeIfPresent(String.self, forKey: .global_pool), pool != "avg" {
+        func value<T: Decodable>(_ key: Key) throws -> T? { try values.decodeIfPresent(T.self, forKey: key) }
+        (num_classes, in_chans) = (try value(.num_classes), try value(.in_chans))
+        (layers, channels) = (try value(.layers), try value(.channels))
+        (stem_width, stem_type, replace_stem_pool) = (try value(.stem_width), try value(.stem_type), try value(.replace_stem_pool))
+        (avg_down, down_kernel_size) = (try value(.avg_down), try value(.down_kernel_size))
+        (block_reduce_first, cardinality, base_width) = (
+            try value(.block_reduce_first), try value(.cardinality), try value(.base_width)
+        )
+        (aa_layer, act_layer) = (try value(.aa_layer), try value(.act_layer))
+        (block_args, se) = (try value(.block_args), try value(.se))
+        attention = try block_args?.attn_kwargs ?? value(.attn_kwargs)
+        structural = try values.allKeys.filter { try !Key.general.contains($0) && !values.decodeNil(forKey: $0) }
+        func requireOnly<T: Decodable & Equatable>(_ supported: T, _ key: Key) throws {
+            guard let found: T = try value(key), found != supported else { return }
             throw DecodingError.dataCorruptedError(
-                forKey: .global_pool, in: values, debugDescription: "'\(pool)' is not supported, only 'avg'")
+                forKey: key, in: values, debugDescription: "'\(found)' is not supported, only '\(supported)'")
         }
-        if let stride = try values.decodeIfPresent(Int.self, forKey: .output_stride), stride != 32 {
-            throw DecodingError.dataCorruptedError(
-                forKey: .output_stride, in: values, debugDescription: "\(stride) is not supported, only 32")
-        }
+        try requireOnly("avg", .global_pool)
+        try requireOnly(32, .output_stride)
     }
 
     /// The architecture with these arguments in place of what its name implies.
     func applied(to named: Architecture) throws(ModelError) -> Architecture {
+        let foreign: [Key] =
+            switch named.generation {
+            case .timm: []
+            case .legacy: [.aa_layer, .act_layer, .replace_stem_pool]
+            case .blocks: structural
+            }
+        if let key = structural.first(where: foreign.contains) {
+            throw .configuration(
+                "config.json: model_args.\(key.rawValue) is not supported for this architecture, only for timm's ResNets (seresnet50, …)")
+        }
         var architecture = named
         architecture.layers = layers ?? named.layers
         architecture.channels = channels ?? named.channels
         architecture.stemWidth = stem_width ?? named.stemWidth
         architecture.averageDown = avg_down ?? named.averageDown
+        architecture.downsampleKernel = down_kernel_size ?? named.downsampleKernel
+        architecture.reduceFirst = block_reduce_first ?? named.reduceFirst
         architecture.cardinality = cardinality ?? named.cardinality
         architecture.baseWidth = base_width ?? named.baseWidth
-        if let stem_type {
-            guard let type = Architecture.StemType(rawValue: stem_type) else {
-                throw .configuration("config.json: model_args.stem_type '\(stem_type)' is not supported: '', 'deep' or 'deep_tiered'")
-            }
-            architecture.stemType = type
-        }
-        if hasBlockArguments {
-            switch attention_layer?.lowercased() {
-            case "se": architecture.squeezeExcitation = named.squeezeExcitation ?? .ratio(1 / 16, divisor: 8)
-            case nil, "": architecture.squeezeExcitation = nil
+        if let replace_stem_pool { architecture.stemPooling = replace_stem_pool ? .convolution : .max }
+        if let stem_type { architecture.stemType = try Self.known(stem_type, "stem_type", Self.stemTypes) }
+        if let aa_layer { architecture.antialiasing = try Self.known(aa_layer, "aa_layer", Self.antialiasing) }
+        if let act_layer { architecture.activation = try Self.known(act_layer, "act_layer", Self.activations) }
+        architecture.squeezeExcitation = try attention(in: named)
+        if let se { architecture.squeezeExcitation = try se.applied(to: architecture) }
+        return architecture
+    }
+
+    private static let stemTypes = ["": Architecture.StemType.plain, "deep": .deep, "deep_tiered": .deepTiered]
+    private static let antialiasing: [String: Architecture.Antialiasing?] = [
+        "": nil, "avg": .average, "avgpool": .average, "blur": .blur(.reflect), "blurpool": .blur(.reflect), "blurpc": .blur(.zeros),
+    ]
+    private static let activations = ["relu": Activation.relu, "silu": .silu, "swish": .silu, "tanh": .tanh, "sigmoid": .sigmoid]
+
+    private static func known<T>(_ word: String, _ key: String, _ table: [String: T]) throws(ModelError) -> T {
+        if let value = table[word] { return value }
+        let words = table.keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
+        throw .configuration("config.json: model_args.\(key) '\(word)' is not supported: \(words)")
+    }
+
+    /// What timm's own arguments say of squeeze and excitation.
+    private func attention(in named: Architecture) throws(ModelError) -> SqueezeExcitation? {
+        var result = named.squeezeExcitation
+        if let block_args {
+            switch block_args.attn_layer?.lowercased() {
+            case "se": result = result ?? Architecture.timmSE
+            case nil, "": result = nil
             case let other?: throw .configuration("config.json: model_args.block_args.attn_layer '\(other)' is not supported, only 'se'")
             }
         }
-        if let attention {
-            guard architecture.squeezeExcitation != nil else {
-                throw .configuration("config.json: model_args has attn_kwargs, but the network has no attention layer")
-            }
-            if let count = attention.rd_channels {
-                architecture.squeezeExcitation = .channels(count)
-            } else {
-                let divisor = attention.rd_divisor ?? 8
-                guard divisor > 0, let ratio = Optional(attention.rd_ratio ?? 1 / 16), ratio > 0, ratio <= 16 else {
-                    throw .configuration("config.json: attn_kwargs needs a positive rd_divisor and an rd_ratio above 0 and at most 16")
-                }
-                architecture.squeezeExcitation = .ratio(ratio, divisor: divisor)
-            }
+        guard let attention else { return result }
+        guard result != nil else {
+            throw .configuration("config.json: model_args has attn_kwargs, but the network has no attention layer")
         }
-        return architecture
+        if let count = attention.rd_channels {
+            result?.reduction = .channels(count)
+        } else {
+            let divisor = attention.rd_divisor ?? 8
+            guard divisor > 0, let ratio = Optional(attention.rd_ratio ?? 1 / 16), ratio > 0, ratio <= 16 else {
+                throw .configuration("config.json: attn_kwargs needs a positive rd_divisor and an rd_ratio above 0 and at most 16")
+            }
+            result?.reduction = .ratio(ratio, divisor: divisor)
+        }
+        return result
     }
 }

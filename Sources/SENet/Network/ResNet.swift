@@ -1,23 +1,30 @@
-/// Builds residual networks, ResNet to SE-ResNeXt, from a row of data. Operations bear the names of the checkpoint's modules.
+/// Builds residual networks, ResNet to SENet-154, from a row of data. Operations bear the names of the checkpoint's modules.
 ///
 /// Sources: He et al. (arXiv 1512.03385), Xie et al. (arXiv 1611.05431), Hu et al. (arXiv 1709.01507); names, strides and paddings as timm's
-/// `resnet.py` and, for the legacy generation, `senet.py`.
+/// `resnet.py` and, for the other generations, `senet.py` and `byobnet.py`.
 struct ResNetBuilder {
     let architecture: Architecture
-    var operations: [Operation] = []
+    let names: ModuleNames
+    private(set) var operations: [Operation] = []
 
     static func network(name: String, architecture: Architecture, inputChannels: Int, classes: Int) -> Network {
-        var builder = ResNetBuilder(architecture: architecture)
+        var builder = ResNetBuilder(architecture: architecture, names: ModuleNames(generation: architecture.generation))
         var (value, channels) = builder.stem(inputChannels)
         for (stage, (blocks, planes)) in zip(architecture.layers, architecture.channels).enumerated() {
-            for block in 0..<blocks {
-                let stride = stage > 0 && block == 0 ? 2 : 1
-                (value, channels) = builder.block("layer\(stage + 1).\(block)", value, inputs: channels, planes: planes, stride: stride)
+            for index in 0..<blocks {
+                let block = BlockPlace(
+                    name: builder.names.block(stage: stage, index: index), stage: stage, inputs: channels, planes: planes,
+                    stride: stage > 0 && index == 0 ? 2 : 1)
+                (value, channels) = builder.block(block, value)
             }
         }
+        if let width = architecture.headWidth {
+            let widening = Convolution(inputs: channels, outputs: width, kernel: 1)
+            value = builder.activated(builder.convolution(builder.names.head, value, widening))
+            channels = width
+        }
         value = builder.append("global_pool", .globalPooling(.average), [value])
-        let classifier = architecture.generation == .legacy ? "last_linear" : "fc"
-        _ = builder.append(classifier, .linear(Linear(inputs: channels, outputs: classes)), [value])
+        _ = builder.append(builder.names.classifier, .linear(Linear(inputs: channels, outputs: classes)), [value])
         return Network(name: name, inputChannels: inputChannels, operations: builder.operations)
     }
 
@@ -27,82 +34,62 @@ struct ResNetBuilder {
         return name
     }
 
-    private mutating func convolution(_ name: String, norm: String, _ value: String, _ convolution: Convolution) -> String {
-        let product = append(name, .convolution(convolution), [value])
-        return append(norm, .batchNorm(BatchNorm(channels: convolution.outputs)), [product])
+    /// A convolution and its batch norm.
+    mutating func convolution(_ names: ModuleNames.Pair, _ value: String, _ convolution: Convolution) -> String {
+        let product = append(names.convolution, .convolution(convolution), [value])
+        return append(names.norm, .batchNorm(BatchNorm(channels: convolution.outputs)), [product])
     }
 
-    private mutating func relu(_ value: String) -> String { append("\(value).relu", .activation(.relu), [value]) }
+    mutating func activated(_ value: String) -> String { append("\(value).act", .activation(architecture.activation), [value]) }
 
+    /// The pooling in place of a stride of 2.
+    mutating func antialiased(_ name: String, _ value: String, _ antialiasing: Architecture.Antialiasing) -> String {
+        switch antialiasing {
+        case .average: append(name, .pooling(Pooling(operator: .average, kernel: 2, stride: 2)), [value])
+        case .blur(let padding): append(name, .blurPooling(BlurPooling(stride: 2, padding: padding)), [value])
+        }
+    }
+}
+
+extension ResNetBuilder {
     private mutating func stem(_ inputChannels: Int) -> (value: String, channels: Int) {
-        let prefix = architecture.generation == .legacy ? "layer0." : ""
         let width = architecture.stemWidth
-        let channels = architecture.stemType == .plain ? 64 : 2 * width
-        var value = Network.input
-        switch architecture.stemType {
-        case .plain:
-            let seven = Convolution(inputs: inputChannels, outputs: channels, kernel: 7, stride: 2)
-            value = convolution("\(prefix)conv1", norm: "\(prefix)bn1", value, seven)
-        case .deep, .deepTiered:
-            // A Sequential whose last batch norm stands outside of it: conv1.0, conv1.1, (ReLU), conv1.3, conv1.4, (ReLU), conv1.6, bn1.
-            let first = architecture.stemType == .deepTiered ? 3 * (width / 4) : width
-            let widths = [inputChannels, first, width, channels]
-            for index in 0..<3 {
-                let three = Convolution(inputs: widths[index], outputs: widths[index + 1], kernel: 3, stride: index == 0 ? 2 : 1)
-                value = convolution("conv1.\(3 * index)", norm: index == 2 ? "bn1" : "conv1.\(3 * index + 1)", value, three)
-                if index < 2 { value = relu(value) }
+        let widths =
+            switch architecture.stemType {
+            case .plain: [64]
+            case .deep: [width, width, 2 * width]
+            case .deepTiered: [3 * (width / 4), width, 2 * width]
             }
+        let kernel = widths.count == 1 ? 7 : 3
+        var (value, channels) = (Network.input, inputChannels)
+        for (index, width) in widths.enumerated() {
+            let isStrided = index == 0 || (index == widths.count - 1 && architecture.stemPooling == .strided)
+            let layer = Convolution(inputs: channels, outputs: width, kernel: kernel, stride: isStrided ? 2 : 1)
+            value = activated(convolution(names.stem(index, of: widths.count), value, layer))
+            channels = width
         }
-        value = relu(value)
-        // Caffe pools without padding and rounds the output's size up.
-        let legacy = architecture.generation == .legacy
-        let pooling = Pooling(operator: .max, kernel: 3, stride: 2, padding: legacy ? 0 : 1, ceil: legacy)
-        return (append(legacy ? "pool0" : "maxpool", .pooling(pooling), [value]), channels)
+        return (stemPooling(value, channels), channels)
     }
 
-    private mutating func block(_ name: String, _ input: String, inputs: Int, planes: Int, stride: Int) -> (String, Int) {
-        let legacy = architecture.generation == .legacy
-        let outputs = planes * architecture.block.expansion
-        // First, so that the addition can be fused into the last operation on the other side.
-        let shortcut = stride == 1 && inputs == outputs ? input : downsample(name, input, inputs: inputs, outputs: outputs, stride: stride)
-        var value: String
-        switch architecture.block {
-        case .basic:
-            let first = Convolution(inputs: inputs, outputs: planes, kernel: 3, stride: stride)
-            value = relu(convolution("\(name).conv1", norm: "\(name).bn1", input, first))
-            value = convolution("\(name).conv2", norm: "\(name).bn2", value, Convolution(inputs: planes, outputs: outputs, kernel: 3))
-            // timm's port of the authors' basic block applies ReLU before the gate too.
-            if legacy { value = relu(value) }
-        case .bottleneck:
-            let width = planes * architecture.baseWidth / 64 * architecture.cardinality
-            // The authors' SE-ResNets have the stride on the first 1 × 1, their SE-ResNeXts and all later networks on the 3 × 3.
-            let early = legacy && architecture.cardinality == 1
-            let first = Convolution(inputs: inputs, outputs: width, kernel: 1, stride: early ? stride : 1)
-            let second = Convolution(
-                inputs: width, outputs: width, kernel: 3, stride: early ? 1 : stride, groups: architecture.cardinality)
-            value = relu(convolution("\(name).conv1", norm: "\(name).bn1", input, first))
-            value = relu(convolution("\(name).conv2", norm: "\(name).bn2", value, second))
-            value = convolution("\(name).conv3", norm: "\(name).bn3", value, Convolution(inputs: width, outputs: outputs, kernel: 1))
+    private mutating func stemPooling(_ value: String, _ channels: Int) -> String {
+        let name = names.stemPooling
+        switch (architecture.stemPooling, architecture.antialiasing) {
+        case (.strided, _): return value
+        case (.max, nil):
+            // Caffe pools without padding and rounds the output's size up.
+            let isLegacy = architecture.generation == .legacy
+            return append(
+                name, .pooling(Pooling(operator: .max, kernel: 3, stride: 2, padding: isLegacy ? 0 : 1, ceil: isLegacy)), [value])
+        case (.max, .average): return antialiased(name, value, .average)
+        case (.max, .blur(let padding)?):
+            let largest = append("\(name).0", .pooling(Pooling(operator: .max, kernel: 3, stride: 1, padding: 1)), [value])
+            return antialiased("\(name).1", largest, .blur(padding))
+        case (.convolution, let antialiasing):
+            let layer = Convolution(inputs: channels, outputs: channels, kernel: 3, stride: antialiasing == nil ? 2 : 1)
+            var value = append("\(name).0", .convolution(layer), [value])
+            if let antialiasing { value = antialiased("\(name).1", value, antialiasing) }
+            let norm = antialiasing == nil ? "\(name).1" : "\(name).2"
+            return activated(append(norm, .batchNorm(BatchNorm(channels: channels)), [value]))
         }
-        if let hidden = architecture.hiddenWidth(channels: outputs) {
-            value = squeezeExcitation(legacy ? "\(name).se_module" : "\(name).se", value, Gate(channels: outputs, hidden: hidden))
-        }
-        value = append("\(name).add", .add, [value, shortcut])
-        return (relu(value), outputs)
-    }
-
-    /// The shortcut's projection where a block changes the size or the channels.
-    private mutating func downsample(_ name: String, _ input: String, inputs: Int, outputs: Int, stride: Int) -> String {
-        guard architecture.averageDown else {
-            let projection = Convolution(inputs: inputs, outputs: outputs, kernel: 1, stride: stride)
-            return convolution("\(name).downsample.0", norm: "\(name).downsample.1", input, projection)
-        }
-        var value = input
-        if stride > 1 {
-            let pooling = Pooling(operator: .average, kernel: 2, stride: stride, ceil: true)
-            value = append("\(name).downsample.0", .pooling(pooling), [value])
-        }
-        let projection = Convolution(inputs: inputs, outputs: outputs, kernel: 1)
-        return convolution("\(name).downsample.1", norm: "\(name).downsample.2", value, projection)
     }
 }
