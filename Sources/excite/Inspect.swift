@@ -19,6 +19,17 @@ struct Inspect: ParsableCommand {
     @Flag(help: "Show the plan instead: what is fused, and how each step is computed.")
     var plan = false
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Networks beside each other instead: parameters, multiply-accumulates, and what squeeze and excitation adds, by stage and in all: "
+                + "--compare resnet50 seresnet50 seresnet50,reduction=4,stages=2+3.",
+            discussion: """
+                Each is a model, or the model of --model, and the paper's variants of SE, separated by commas: reduction=N, squeeze=avg|max, \
+                excitation=sigmoid|relu|tanh, placement=standard|pre|post|identity|3x3, stages=2+3+4+5.
+                """, valueName: "A B …"))
+    var compare: [String] = []
+
     @Option(help: "text or json.")
     var format: OutputFormat = environment("format", default: .text)
 
@@ -48,9 +59,15 @@ struct Inspect: ParsableCommand {
 
     func validate() throws {
         guard (1...1024).contains(batch) else { throw ValidationError("--batch must be from 1 to 1,024, not \(batch).") }
+        guard compare.isEmpty || !plan else { throw ValidationError("--compare and --plan do not go together.") }
     }
 
     func run() throws {
+        guard compare.isEmpty else {
+            let comparison = try NetworkComparison(
+                compare, model: { try modelOptions.source(namedArchitecture: true) }, in: modelOptions.modelsFolder.folder, size: size)
+            return print(format == .json ? try JSON.text(comparison) : comparison.text)
+        }
         let source = try modelOptions.source(namedArchitecture: true)
         let evaluation = source.configuration.evaluation
         let (height, width) = (size?.height ?? evaluation.height, size?.width ?? evaluation.width)

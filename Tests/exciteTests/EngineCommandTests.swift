@@ -88,6 +88,37 @@ struct InspectCommandTests {
         }
     }
 
+    @Test("puts networks beside each other, by stage and in all")
+    func comparison() throws {
+        let subjects = ["resnet50", "seresnet50,reduction=8", "reduction=16,stages=2+3+4", "legacy_seresnet50"]
+        let text = try Program(["inspect", "--model", "seresnet50", "--compare"] + subjects)
+        #expect(try text.exitStatus() == 0, "\(text.errors)")
+        for expected in ["25.6 M", "30.7 M", "26.6 M", "4.09 G", "+0.26 %", "stem", "stage 5", "head"] {
+            #expect(text.output.contains(expected))
+        }
+        let json = try Program(["inspect", "--model", "seresnet50", "--format", "json", "--compare"] + subjects)
+        #expect(try json.exitStatus() == 0, "\(json.errors)")
+        let report = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+        let networks = try #require(report["networks"] as? [[String: Any]])
+        #expect(networks.compactMap { $0["name"] as? String } == subjects)
+        let totals = networks.compactMap { $0["total"] as? [String: Any] }
+        #expect(totals.compactMap { $0["parameters"] as? Int }.first == 25_557_032)
+        #expect(totals.compactMap { $0["gate_parameters"] as? Int }.first == 0)
+    }
+
+    @Test(
+        "says what is wrong with a network to be compared",
+        arguments: [
+            ("seresnet51", "seresnet51"), ("seresnet50,reduction=0", "reduction must be from 1"),
+            ("seresnet50,reduction=x", "reduction"), ("seresnet50,colour=red", "colour"), ("seresnet50,stages=9", "stages must be some of"),
+            ("legacy_seresnet50,reduction=8", "only for timm's ResNets"), ("seresnet50,resnet50", "one model"), (",", "one model"),
+        ])
+    func badComparison(_ subject: String, _ expected: String) throws {
+        let program = try Program(["inspect", "--compare", subject])
+        #expect(try program.exitStatus() != 0)
+        #expect(program.errors.contains(expected), "\(program.errors)")
+    }
+
     @Test("says that a name is neither a folder nor a network")
     func unknown() throws {
         let program = try Program(["inspect", "--model", "seresnet51"])
