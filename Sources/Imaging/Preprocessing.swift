@@ -8,6 +8,12 @@ public enum CropMode: String, Sendable, Codable {
     case border
 }
 
+/// The order of a network's input channels; `input_space` in the settings that came with the ports of Caffe's networks.
+public enum ChannelOrder: String, Sendable, Codable {
+    case rgb = "RGB"
+    case bgr = "BGR"
+}
+
 /// From an image to a network's input, exactly as timm evaluates a checkpoint (`create_transform(…, is_training=False)` on Pillow).
 public struct Preprocessing: Sendable, Equatable {
     /// The network's input, in pixels.
@@ -17,13 +23,16 @@ public struct Preprocessing: Sendable, Equatable {
     public var cropFraction: Double
     public var cropMode: CropMode
     public var interpolation: Interpolation
-    /// Of red, green and blue, on a scale where white is 1.
+    /// Of each input channel, in their order, on the scale where white is `white`.
     public var mean: [Double]
     public var standardDeviation: [Double]
+    public var channelOrder: ChannelOrder
+    /// What the largest value of a channel is to the network: 1, or 255 for Caffe's.
+    public var white: Double
 
     public init(
         height: Int, width: Int, cropFraction: Double, cropMode: CropMode, interpolation: Interpolation,
-        mean: [Double], standardDeviation: [Double]
+        mean: [Double], standardDeviation: [Double], channelOrder: ChannelOrder = .rgb, white: Double = 1
     ) {
         self.height = height
         self.width = width
@@ -32,6 +41,8 @@ public struct Preprocessing: Sendable, Equatable {
         self.interpolation = interpolation
         self.mean = mean
         self.standardDeviation = standardDeviation
+        self.channelOrder = channelOrder
+        self.white = white
     }
 
     /// What makes these settings unusable, in words, or nil. `crop` and `tensor` stop the process where there is a problem, so settings
@@ -43,7 +54,10 @@ public struct Preprocessing: Sendable, Equatable {
         }
         guard cropFraction > 0, Double(max(height, width)) / cropFraction <= Double(largest), Double(min(height, width)) / cropFraction >= 1
         else { return "the crop fraction is \(cropFraction); the input's edges over it must be 1 to \(largest) pixels" }
-        guard mean.count == 3, mean.allSatisfy({ abs($0) <= 1 }) else { return "the mean is \(mean); it must be 3 numbers from -1 to 1" }
+        guard white == 1 || white == 255 else { return "the input's range ends at \(white); it must be 1 or 255" }
+        guard mean.count == 3, mean.allSatisfy({ abs($0) <= white }) else {
+            return "the mean is \(mean); it must be 3 numbers from \(-Int(white)) to \(Int(white))"
+        }
         guard standardDeviation.count == 3, standardDeviation.allSatisfy({ $0 > 0 && $0.isFinite }) else {
             return "the standard deviation is \(standardDeviation); it must be 3 positive numbers"
         }
@@ -91,32 +105,37 @@ public struct Preprocessing: Sendable, Equatable {
 
     /// Surrounds an image smaller than the crop with the mean colour, in border mode; in the others it is black.
     private func fill(_ pixels: inout [UInt8]) {
-        let color = mean.map { UInt8(min(max((255 * $0).rounded(.toNearestOrEven), 0), 255)) }
+        let color = (channelOrder == .rgb ? mean : mean.reversed()).map {
+            UInt8(min(max((255 / white * $0).rounded(.toNearestOrEven), 0), 255))
+        }
         for index in pixels.indices { pixels[index] = color[index % 3] }
     }
 
-    /// Writes the network's input for a crop, planar (3, height, width): `(x / 255 - mean) / standardDeviation` in float32, in that order.
+    /// Writes the network's input for a crop, planar (3, height, width): `(x / 255 - mean) / standardDeviation` in float32, in that order,
+    /// without the division by 255 where white is 255.
     /// - Precondition: `output` holds exactly `3 * height * width` elements, and `crop` has that size.
     public func normalize(_ crop: RGBImage, into output: UnsafeMutableBufferPointer<Float>) {
         let plane = width * height
+        let (red, blue) = channelOrder == .rgb ? (0, 2) : (2, 0)
         precondition(output.count == 3 * plane && crop.pixels.count == 3 * plane, "the network's input is (3, \(height), \(width))")
         crop.pixels.withUnsafeBufferPointer { pixels in
             normalized().withUnsafeBufferPointer { table in
                 for pixel in 0..<plane {
-                    output[pixel] = table[Int(pixels[3 &* pixel])]
+                    output[pixel] = table[Int(pixels[3 &* pixel &+ red])]
                     output[plane &+ pixel] = table[256 &+ Int(pixels[3 &* pixel &+ 1])]
-                    output[2 &* plane &+ pixel] = table[512 &+ Int(pixels[3 &* pixel &+ 2])]
+                    output[2 &* plane &+ pixel] = table[512 &+ Int(pixels[3 &* pixel &+ blue])]
                 }
             }
         }
     }
 
-    /// What each of the 256 values of each channel becomes, (3, 256). Each step rounds to float32, as in torchvision's `ToTensor` and
+    /// What each of the 256 values of each input channel becomes, (3, 256). Each step rounds to float32, as in torchvision's `ToTensor` and
     /// `Normalize`, so a table gives their very bits.
     func normalized() -> [Float] {
         (0..<768).map { index in
             let channel = index / 256
-            return (Float(index % 256) / 255 - Float(mean[channel])) / Float(standardDeviation[channel])
+            let value = white == 255 ? Float(index % 256) : Float(index % 256) / 255
+            return (value - Float(mean[channel])) / Float(standardDeviation[channel])
         }
     }
 }

@@ -43,9 +43,13 @@ extension Preprocessing {
         guard let cropMode = CropMode(rawValue: evaluation.cropMode) else {
             throw .configuration("config.json: crop_mode '\(evaluation.cropMode)' is not supported: center, squash, border")
         }
+        guard let channelOrder = ChannelOrder(rawValue: evaluation.inputSpace) else {
+            throw .configuration("config.json: input_space '\(evaluation.inputSpace)' is not supported: RGB, BGR")
+        }
         self.init(
             height: evaluation.height, width: evaluation.width, cropFraction: evaluation.cropFraction, cropMode: cropMode,
-            interpolation: interpolation, mean: evaluation.mean, standardDeviation: evaluation.standardDeviation)
+            interpolation: interpolation, mean: evaluation.mean, standardDeviation: evaluation.standardDeviation,
+            channelOrder: channelOrder, white: evaluation.white)
         if let problem { throw .configuration("config.json: \(problem)") }
     }
 }

@@ -34,6 +34,26 @@ struct PreprocessingTests {
         }
     }
 
+    @Test("Caffe's networks see blue first, minus the mean, from 0 to 255, to the bit")
+    func caffe() {
+        var settings = preprocessing(8, 8, cropFraction: 1)
+        (settings.channelOrder, settings.white) = (.bgr, 255)
+        (settings.mean, settings.standardDeviation) = ([104, 117, 123], [1, 1, 1])
+        #expect(settings.problem == nil)
+        let crop = noise(seed: 3, width: 8, height: 8)
+        var tensor = [Float](repeating: .nan, count: 192)
+        tensor.withUnsafeMutableBufferPointer { settings.normalize(crop, into: $0) }
+        for pixel in 0..<64 {
+            #expect(tensor[pixel] == Float(crop.pixels[3 * pixel + 2]) - 104)
+            #expect(tensor[64 + pixel] == Float(crop.pixels[3 * pixel + 1]) - 117)
+            #expect(tensor[128 + pixel] == Float(crop.pixels[3 * pixel]) - 123)
+        }
+        settings.white = 1
+        #expect(settings.problem?.contains("mean") == true)
+        settings.white = 100
+        #expect(settings.problem?.contains("1 or 255") == true)
+    }
+
     @Test("the tensor is the crop, planar, and nothing of what was there before")
     func tensor() throws {
         let settings = preprocessing(20, 30, cropMode: .border)

@@ -36,6 +36,10 @@ public struct Configuration: Sendable, Equatable {
         public var testHeight: Int?
         public var testWidth: Int?
         public var testCropFraction: Double?
+        /// The order of the input channels, `RGB` or `BGR`; `mean` and `standardDeviation` are in this order.
+        public var inputSpace = "RGB"
+        /// What white is to the network: the end of `input_range`. 1, or 255 for networks that came from Caffe.
+        public var white = 1.0
 
         public init() {}
     }
