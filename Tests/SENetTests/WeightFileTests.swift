@@ -189,4 +189,17 @@ struct WeightFileTests {
         try read.withUnsafeMutableBufferPointer { try tensors.copyFloats(of: "logits", to: $0) }
         #expect(read == values)
     }
+
+    @Test("that is not finished leaves nothing behind")
+    func unfinished() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("out.safetensors")
+        func begin() throws {
+            let writer = try SafeTensorsWriter(path: path, entries: [.init(name: "a", shape: [2]), .init(name: "b", shape: [1])])
+            try [Float](repeating: 1, count: 2).withUnsafeBytes { try writer.append($0) }
+        }
+        try begin()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+        #expect(throws: ModelError.self) { try SafeTensors.write([1], name: "a", shape: [1], to: "/nonexistent/out.safetensors") }
+    }
 }

@@ -158,33 +158,6 @@ public struct SafeTensors: Sendable {
     }
 }
 
-extension SafeTensors {
-    /// Writes one float32 tensor as a file of its own.
-    ///
-    /// - Throws: `ModelError.file` if it cannot be written.
-    public static func write(_ floats: [Float], name: String, shape: [Int], to path: String) throws(ModelError) {
-        let bytes = floats.count * MemoryLayout<Float>.stride
-        struct Header: Encodable {
-            var dtype = ElementType.float32
-            var shape: [Int]
-            var dataOffsets: [Int]
-        }
-        do {
-            let encoder = JSONEncoder()
-            encoder.keyEncodingStrategy = .convertToSnakeCase
-            var header = try encoder.encode([name: Header(shape: shape, dataOffsets: [0, bytes])])
-            // Padded so that the data is aligned, as the format recommends.
-            header.append(contentsOf: repeatElement(UInt8(ascii: " "), count: header.count.roundedUp(toMultipleOf: 8) - header.count))
-            var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
-            file.append(header)
-            for value in floats { withUnsafeBytes(of: value.bitPattern.littleEndian) { file.append(contentsOf: $0) } }
-            try file.write(to: URL(filePath: path), options: .atomic)
-        } catch {
-            throw .file("\(path): cannot be written: \(error)")
-        }
-    }
-}
-
 extension Float {
     /// From the bits of an IEEE 754 half. (`Float16` is not available on every platform that Swift runs on.)
     init(halfBits bits: UInt16) {
