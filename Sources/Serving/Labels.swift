@@ -1,3 +1,4 @@
+import Foundation
 import SENet
 
 /// What the classes of a model are called.
@@ -19,6 +20,21 @@ public struct Labels: Sendable {
         } else {
             names = (0..<configuration.classes).map(String.init)
             descriptions = names.map { "class \($0)" }
+        }
+    }
+
+    /// A file's classes, one a line in the classifier's order: a WordNet id and a description, or a name alone.
+    ///
+    /// - Throws: `ModelError.file` if it cannot be read or has an empty line between others.
+    public static func parse(file path: String) throws(ModelError) -> [(name: String, description: String?)] {
+        let file = try MappedFile(path: path)
+        var lines = String(decoding: file.bytes, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+        while lines.last?.isEmpty == true { lines.removeLast() }
+        if let empty = lines.firstIndex(of: "") { throw .file("\(path): line \(empty + 1) is empty, but each line is a class") }
+        return lines.map { line in
+            guard let match = line.wholeMatch(of: /(n[0-9]{8})[\s,]+(.+)/) else { return (line, nil) }
+            return (String(match.1), String(match.2))
         }
     }
 }

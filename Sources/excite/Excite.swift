@@ -12,11 +12,11 @@ struct Excite: AsyncParsableCommand {
             A model is a folder as the Hugging Face hub lays it out: config.json as timm writes it, and model.safetensors; `excite pull` \
             brings one, and then its name will do. Without --model, a small model for 200 everyday classes that comes with the program is used.
 
-            Every option, but for those of load, can also be given as an environment variable: --max-batch is EXCITE_MAX_BATCH.
+            Every option, but for those of load and import, can also be given as an environment variable: --max-batch is EXCITE_MAX_BATCH.
             """,
         version: version,
         subcommands: [
-            Serve.self, Classify.self, Evaluate.self, Gates.self, Pull.self, Models.self, Preprocess.self, Forward.self, Bench.self,
-            Inspect.self, Load.self, Probe.self,
+            Serve.self, Classify.self, Evaluate.self, Gates.self, Pull.self, Import.self, Models.self, Preprocess.self, Forward.self,
+            Bench.self, Inspect.self, Load.self, Probe.self,
         ])
 }

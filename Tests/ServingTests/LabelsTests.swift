@@ -53,4 +53,17 @@ struct LabelsTests {
         #expect(labels.names == ["0", "1", "2"])
         #expect(labels.descriptions == ["class 0", "class 1", "class 2"])
     }
+
+    @Test("are read from a file, a class a line, with WordNet's ids or without")
+    func file() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("n02119022 red fox, Vulpes vulpes\r\ntabby cat\n  kit fox \n\n", to: "labels.txt")
+        let labels = try Labels.parse(file: folder.path("labels.txt"))
+        #expect(labels.map(\.name) == ["n02119022", "tabby cat", "kit fox"])
+        #expect(labels.map(\.description) == ["red fox, Vulpes vulpes", nil, nil])
+        try folder.write("a\n\nb\n", to: "labels.txt")
+        #expect(throws: ModelError.file("\(folder.path("labels.txt")): line 2 is empty, but each line is a class")) {
+            try Labels.parse(file: folder.path("labels.txt"))
+        }
+    }
 }

@@ -4,7 +4,7 @@ import Testing
 @Suite("The command line")
 struct CommandLineTests {
     private static let commands = [
-        "serve", "classify", "evaluate", "gates", "pull", "models", "preprocess", "forward", "bench", "inspect", "load", "probe",
+        "serve", "classify", "evaluate", "gates", "pull", "import", "models", "preprocess", "forward", "bench", "inspect", "load", "probe",
     ]
 
     @Test("--help lists the commands, and each command's options")
