@@ -62,7 +62,7 @@ test-thread: deps ## run every test under the thread sanitizer
 	$(call run-tests,.build-thread,--sanitize=thread -Xswiftc -DTHREAD_SANITIZER)
 
 # One executable for all targets, compiled anew with coverage and sanitizers in every module, in a folder of its own.
-FUZZ_TARGETS ?= jpeg png webp multipart safetensors config
+FUZZ_TARGETS ?= jpeg png webp multipart safetensors config caffe pytorch
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS = -c release -Xswiftc -enable-testing -Xswiftc -sanitize=fuzzer,address \
     -Xcc -fsanitize=fuzzer-no-link,address,undefined -Xcc -fno-sanitize-recover=all -Xswiftc -use-ld=lld --scratch-path .build-fuzz
@@ -75,6 +75,7 @@ fuzz: deps ## fuzz every reader of foreign bytes, each for FUZZ_SECONDS; what it
 	    corpus=.build-fuzz/corpus/$$target; mkdir -p $$corpus; \
 	    case $$target in \
 	        jpeg) seeds='Tests/ImagingTests/Fixtures/*.jpg' ;; png|webp) seeds="Tests/ImagingTests/Fixtures/*.$$target" ;; \
+	        caffe) seeds='Tests/SENetTests/Fixtures/imports/*.caffemodel' ;; \
 	        *) seeds="Tests/Fuzz/Seeds/$$target/*" ;; \
 	    esac; \
 	    cp $$seeds $$corpus; \

@@ -1,9 +1,12 @@
 """Writes the seeds of the fuzz targets that no other test has files for, and the words that libFuzzer puts into inputs:
-`python3 make_seeds.py`."""
+`python3 make_seeds.py`; needs PyTorch."""
 
+import io
 import json
 import pathlib
 import struct
+
+import torch
 
 HERE = pathlib.Path(__file__).resolve().parent
 SEEDS = HERE / "Seeds"
@@ -25,6 +28,16 @@ def safetensors(tensors, metadata=None):
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text + data
+
+
+def checkpoint(zipped):
+    """A state dictionary with a prefix, of several types of element, in the zip format or the older one."""
+    file = io.BytesIO()
+    shared = torch.arange(6.0)
+    tensors = {"module.conv1.weight": shared.reshape(2, 1, 3, 1)[:, :, ::2], "module.fc.weight": shared[:2].half(),
+               "module.fc.bias": torch.zeros(1, dtype=torch.bfloat16), "module.bn1.num_batches_tracked": torch.tensor(3)}
+    torch.save({"state_dict": tensors, "arch": "seresnet18", "epoch": 7}, file, _use_new_zipfile_serialization=zipped)
+    return file.getvalue()
 
 
 def form(*parts):
@@ -77,6 +90,16 @@ def main():
                            "label_descriptions": {"a": "A"}, "license": "mit"},
     }).encode())
     write("config", "legacy", json.dumps({"architecture": "legacy_seresnet18", "label_names": []}).encode())
+    write("config", "operations", json.dumps({
+        "architecture": "mine", "pretrained_cfg": {"input_size": [3, 32, 32], "input_space": "BGR", "input_range": [0, 255]},
+        "network": json.loads((HERE.parent / "SENetTests/Fixtures/operations/drawn00.json").read_text())["config"]["network"],
+    }).encode())
+    write("config", "variant", json.dumps({
+        "architecture": "resnet18", "model_args": {"se": {
+            "reduction": 4, "squeeze": "max", "excitation": "tanh", "placement": "pre", "stages": [2, 5]}},
+    }).encode())
+    write("pytorch", "zip", checkpoint(True))
+    write("pytorch", "older", checkpoint(False))
     configurations = [json.loads(file.read_text()) for file in sorted((SEEDS / "config").iterdir())]
     words("config", sorted(set().union(*map(keys, configurations))) + ["1e400", "-1", "9223372036854775807", "null", "true", "[]", "{}"])
     words("safetensors", ['"dtype":', '"shape":', '"data_offsets":', '"__metadata__":', *(f'"{kind}"' for kind in [

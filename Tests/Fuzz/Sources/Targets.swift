@@ -109,11 +109,16 @@ func readSafeTensors(_ bytes: UnsafeRawBufferPointer) {
 func readConfiguration(_ bytes: UnsafeRawBufferPointer) {
     guard let configuration = try? Configuration(json: Data(bytes)) else { return }
     // Thousands of blocks are allowed, and slow.
-    guard configuration.architecture.layers.reduce(0, +) <= 200 else { return }
+    if case .architecture(let architecture) = configuration.structure, architecture.layers.reduce(0, +) > 200 { return }
     let network = configuration.network
     _ = network.parameterCount
     _ = try? network.shapes(height: configuration.evaluation.height, width: configuration.evaluation.width)
     _ = try? Fusion.fuse(network)
     _ = try? Preprocessing(configuration)
     _ = Labels(configuration)
+}
+
+/// A Caffe model or a PyTorch checkpoint: as far as the network and the places of its weights.
+func importNetwork(_ bytes: UnsafeRawBufferPointer) {
+    withFile(bytes) { path in _ = try? Importer().read(path) }
 }
