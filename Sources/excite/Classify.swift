@@ -10,8 +10,8 @@ struct Classify: ParsableCommand {
     @OptionGroup var threadOptions: ThreadOptions
     @OptionGroup var imageOptions: ImageOptions
 
-    @Option(help: "How many labels an image gets.")
-    var top: Int = environment("top", default: 5)
+    @Option(help: "How many labels an image gets. (default: 5, or as many as there are classes)")
+    var top: Int?
 
     @Option(help: "text or json: one object a line.")
     var format: OutputFormat = environment("format", default: .text)
@@ -21,9 +21,9 @@ struct Classify: ParsableCommand {
 
     func run() throws {
         let model = try Model(imageOptions.source(modelOptions.source()), threads: threadOptions.threads)
-        guard (1...model.labels.names.count).contains(top) else {
-            throw ValidationError("--top must be from 1 to \(model.labels.names.count), not \(top).")
-        }
+        let classes = model.labels.names.count
+        let top = top ?? environment("top") ?? min(5, classes)
+        guard (1...classes).contains(top) else { throw ValidationError("--top must be from 1 to \(classes), not \(top).") }
         var options = EnginePool.Options(threads: threadOptions.threads)
         options.decoder = imageOptions.decoder
         let pool = try EnginePool(models: [model], options: options)

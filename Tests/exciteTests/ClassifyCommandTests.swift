@@ -94,6 +94,13 @@ struct ClassifyCommandTests {
         #expect(program.errors.contains("--top must be from 1 to 200"))
     }
 
+    @Test("gives every label where there are fewer than five")
+    func fewLabels() throws {
+        let program = try Program(["classify", image, "--format", "json"], models: [TinyModel(classes: 3)])
+        #expect(try program.exitStatus() == 0)
+        #expect((try lines(program)[0]["predictions"] as? [Any])?.count == 3)
+    }
+
     @Test("says which model's folder is missing")
     func noModel() throws {
         let program = try Program(["classify", image, "--model", "no/such/model"])
