@@ -6,8 +6,8 @@ ARGS ?=
 IMAGE ?= excite
 
 EXCITE = .build/release/excite
-# Tests run optimised: kernels at -O0 are a hundred times slower.
-TEST_FLAGS = -c release -Xswiftc -enable-testing
+# Tests run optimised: kernels at -O0 are a hundred times slower. A folder apart from the program's: neither build undoes the other.
+TEST_BUILD ?= .build-test
 # What pkg-config calls a library, and the Debian package that has it.
 LIBRARIES = libmicrohttpd:libmicrohttpd-dev openblas:libopenblas-dev libjpeg:libjpeg62-turbo-dev libpng:libpng-dev libwebpdemux:libwebp-dev zlib:zlib1g-dev
 
@@ -47,12 +47,12 @@ serve: build ## build, and serve the embedded model on port 8080
 
 # $(1): the build folder, $(2): more flags
 define run-tests
-	$(SWIFT) build --build-tests $(TEST_FLAGS) --scratch-path $(1) $(2)
-	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/lsan.supp $(SWIFT) test --skip-build $(TEST_FLAGS) --scratch-path $(1) $(2)
+	EXCITE_TESTING=1 $(SWIFT) build --build-tests -c release --scratch-path $(1) $(2)
+	EXCITE_TESTING=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/lsan.supp $(SWIFT) test --skip-build -c release --scratch-path $(1) $(2)
 endef
 
 test: deps ## build, and run every test
-	$(call run-tests,.build-test)
+	$(call run-tests,$(TEST_BUILD))
 
 test-address: deps ## run every test under the address sanitizer
 	$(call run-tests,.build-address,--sanitize=address)
@@ -64,11 +64,11 @@ test-thread: deps ## run every test under the thread sanitizer
 # One executable for all targets, compiled anew with coverage and sanitizers in every module, in a folder of its own.
 FUZZ_TARGETS ?= jpeg png webp multipart safetensors config caffe pytorch
 FUZZ_SECONDS ?= 60
-FUZZ_FLAGS = -c release -Xswiftc -enable-testing -Xswiftc -sanitize=fuzzer,address \
+FUZZ_FLAGS = -c release -Xswiftc -sanitize=fuzzer,address \
     -Xcc -fsanitize=fuzzer-no-link,address,undefined -Xcc -fno-sanitize-recover=all -Xswiftc -use-ld=lld --scratch-path .build-fuzz
 
 fuzz: deps ## fuzz every reader of foreign bytes, each for FUZZ_SECONDS; what it finds lies in .build-fuzz/findings
-	EXCITE_FUZZ=1 $(SWIFT) build $(FUZZ_FLAGS) --product fuzz
+	EXCITE_FUZZ=1 EXCITE_TESTING=1 $(SWIFT) build $(FUZZ_FLAGS) --product fuzz
 	@mkdir -p .build-fuzz/findings; \
 	for target in $(FUZZ_TARGETS); do \
 	    echo "== $$target, $(FUZZ_SECONDS) s"; \

@@ -77,3 +77,10 @@ if Context.environment["EXCITE_FUZZ"] != nil {
             name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "SENet", "Serving"], path: "Tests/Fuzz/Sources"),
     ]
 }
+
+// Tests see internal declarations. Asked for here and not on the command line, so that the dependencies are compiled once for both builds.
+if Context.environment["EXCITE_TESTING"] != nil {
+    for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-enable-testing"])]
+    }
+}

@@ -101,7 +101,7 @@ struct BatchingTests {
         let metrics = Metrics()
         var options = EnginePool.Options(threads: 1)
         options.largestBatch = 3
-        options.maxDelay = images == 3 ? .seconds(3600) : .milliseconds(300)
+        options.maxDelay = images == 3 ? .seconds(3600) : .seconds(2)
         let pool = try EnginePool(models: [model], options: options, metrics: metrics)
         let answers = Answers()
         for index in 0..<images { pool.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model), to: answers, index) }
@@ -147,6 +147,7 @@ struct BatchingTests {
     func straggler(threads: Int) throws {
         var options = EnginePool.Options(threads: threads)
         options.stragglerWait = .milliseconds(1)
+        options.queue = 20
         let metrics = Metrics()
         let pool = try EnginePool(models: [model], options: options, metrics: metrics)
         let (gate, answers) = (Gate(), Answers())

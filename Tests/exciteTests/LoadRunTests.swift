@@ -152,7 +152,7 @@ struct LoadRunTests {
     func timeout() async throws {
         let held = Locked<[Responder]>([])
         let server = try ScriptedServer { _, _, responder in held.update { $0.append(responder) } }
-        let report = try await LoadRun(plan(server, .open(rate: 50), duration: 0.1, timeout: .milliseconds(50))).run()
+        let report = try await LoadRun(plan(server, .open(rate: 50), duration: 0.1, timeout: .milliseconds(500))).run()
         #expect(report.outcomes.mapValues(\.count) == ["timeout": 5])
         #expect(!report.hasAnswers)
         #expect(report.throughput == 0)

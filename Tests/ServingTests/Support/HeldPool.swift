@@ -14,6 +14,8 @@ final class HeldPool {
 
     init(_ models: [Model], change: (inout EnginePool.Options) -> Void = { _ in }) throws {
         var options = EnginePool.Options(threads: 1)
+        // Not what a second clears: that depends on how busy the machine is.
+        options.queue = 100
         change(&options)
         pool = try EnginePool(models: models, options: options, metrics: metrics)
         let held = Gate()
