@@ -80,7 +80,7 @@ fuzz: deps ## fuzz every reader of foreign bytes, each for FUZZ_SECONDS; what it
 	    esac; \
 	    cp $$seeds $$corpus; \
 	    words=Tests/Fuzz/Words/$$target; if [ -f $$words ]; then words=-dict=$$words; else words=; fi; \
-	    SWIFT_BACKTRACE=enable=no .build-fuzz/release/fuzz $$target -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=2048 $$words \
+	    LSAN_OPTIONS=suppressions=Tests/lsan.supp SWIFT_BACKTRACE=enable=no .build-fuzz/release/fuzz $$target -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=2048 $$words \
 	        -print_final_stats=1 -verbosity=0 -artifact_prefix=.build-fuzz/findings/$$target- $$corpus || exit 1; \
 	done
 
