@@ -10,7 +10,8 @@ arguments = options(
 figures = Figures(arguments)
 lost, statuses, slowest, answered, outcomes = 0, [], 0.0, 0, {}
 for turn in range(arguments.times):
-    with Server(arguments, "--drain-timeout", arguments.limit) as server:
+    # Room for all: a refusal for overload would be an answer, but none to an accepted request.
+    with Server(arguments, "--drain-timeout", arguments.limit, "--queue", arguments.clients) as server:
         process = start_load(arguments, server.url, "--closed", arguments.clients, "--duration", arguments.seconds + 1, "--timeout", 60)
         # At another moment of a batch each time.
         time.sleep(arguments.seconds * (0.5 + 0.5 * turn / arguments.times))
