@@ -138,10 +138,16 @@ bool jpeg_rows_start(struct jpeg_rows *decoder, int64_t nanoseconds) {
     return true;
 }
 
-bool jpeg_rows_read(struct jpeg_rows *decoder, uint8_t *row) {
+bool jpeg_rows_read(struct jpeg_rows *decoder, uint8_t *rows, int count) {
     if (setjmp(decoder->escape)) return false;
-    // A source in memory never makes it wait, so one row comes of every call.
-    jpeg_read_scanlines(&decoder->info, &row, 1);
+    const size_t row_bytes = (size_t)decoder->info.output_width * (size_t)decoder->info.output_components;
+    for (int next = 0; next < count;) {
+        JSAMPROW strip[8];
+        int wanted = 0;
+        for (; wanted < 8 && next + wanted < count; wanted++) strip[wanted] = rows + (size_t)(next + wanted) * row_bytes;
+        // It gives fewer at the end of a row of blocks; a source in memory never makes it wait, so one at least comes of every call.
+        next += (int)jpeg_read_scanlines(&decoder->info, strip, (JDIMENSION)wanted);
+    }
     return true;
 }
 

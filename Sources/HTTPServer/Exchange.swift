@@ -52,6 +52,12 @@ final class Exchange: Sendable {
         }
     }
 
+    /// A request that nobody will answer any more is answered 500.
+    func abandon() {
+        guard state.withLock({ $0.phase == .handling || $0.phase == .suspended }) else { return }
+        respond(Refusal.unanswered.response)
+    }
+
     /// The server goes away: answers the request where it is being worked on, and keeps it from the handler otherwise.
     func refuse(_ refusal: Refusal) {
         state.withLock { $0.isRefused = true }
@@ -108,8 +114,7 @@ public final class Responder: Sendable {
     /// Answers the request. The first call counts; later ones are ignored.
     public func respond(_ response: Response) { exchange.respond(response) }
 
-    /// A request that nobody will answer any more is answered 500.
-    deinit { exchange.respond(Refusal.unanswered.response) }
+    deinit { exchange.abandon() }
 }
 
 /// Ids for requests that come without one.

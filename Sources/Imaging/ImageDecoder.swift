@@ -75,8 +75,7 @@ public struct ImageDecoder: Sendable {
         var pixels = [UInt8](repeating: 0, count: 3 * width * height)
         let result = pixels.withUnsafeMutableBufferPointer { pixels in
             Result { () throws(ImageError) in
-                guard let base = pixels.baseAddress else { return }
-                for row in 0..<height { try opened.rows.read(into: base + 3 * width * row) }
+                if let base = pixels.baseAddress { try opened.rows.read(height, into: base) }
             }
         }
         try result.get()

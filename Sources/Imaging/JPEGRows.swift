@@ -71,16 +71,18 @@ final class JPEGRows: RowDecoder {
         guard jpeg_rows_start(decoder, time.nanoseconds) else { throw failure() }
     }
 
-    func read(into row: UnsafeMutablePointer<UInt8>) throws(ImageError) {
-        if isCMYK {
+    func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) throws(ImageError) {
+        guard isCMYK else {
+            guard jpeg_rows_read(decoder, rows, Int32(count)) else { throw failure() }
+            return
+        }
+        for row in 0..<count {
             let isRead = inks.withUnsafeMutableBufferPointer { inks in
-                let isRead = jpeg_rows_read(decoder, inks.baseAddress)
-                if isRead { convertInvertedCMYK(UnsafeBufferPointer(inks), toRGB: row) }
+                let isRead = jpeg_rows_read(decoder, inks.baseAddress, 1)
+                if isRead { convertInvertedCMYK(UnsafeBufferPointer(inks), toRGB: rows + 3 * width * row) }
                 return isRead
             }
             guard isRead else { throw failure() }
-        } else {
-            guard jpeg_rows_read(decoder, row) else { throw failure() }
         }
     }
 

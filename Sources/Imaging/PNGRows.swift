@@ -50,8 +50,10 @@ final class PNGRows: RowDecoder {
         guard png_rows_start(decoder, time.nanoseconds) else { throw failure() }
     }
 
-    func read(into row: UnsafeMutablePointer<UInt8>) throws(ImageError) {
-        guard png_rows_read(decoder, row) else { throw failure() }
+    func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) throws(ImageError) {
+        for row in 0..<count {
+            guard png_rows_read(decoder, rows + 3 * width * row) else { throw failure() }
+        }
     }
 
     func finish() throws(ImageError) -> [String] {

@@ -1,3 +1,5 @@
+import CImageRows
+
 // Letters: h is the window's height; a lane is one sample of a row, three a pixel.
 
 /// Resizes an image while its rows come and cuts a window out of the result, bit for bit as Pillow's `resize` and `crop` do: one axis to
@@ -22,14 +24,19 @@ struct Resampler {
 
     /// Reads all rows, and writes the window, (h, width of the window, 3), its rows `rowBytes` apart.
     func run(into output: UnsafeMutablePointer<UInt8>, rowBytes: Int) throws(ImageError) {
-        let row = Scratch<UInt8>(3 * source.width, filledWith: 0)
-        for _ in 0..<rows.used.lowerBound { try source.read(into: row.base) }
+        try pass(over: rows.used.lowerBound)
         if verticalFirst {
             try runVerticalFirst(into: output, rowBytes)
         } else {
             try runHorizontalFirst(into: output, rowBytes)
         }
-        for _ in rows.used.upperBound..<source.height { try source.read(into: row.base) }
+        try pass(over: source.height - rows.used.upperBound)
+    }
+
+    /// Reads rows that the window does not need.
+    private func pass(over count: Int) throws(ImageError) {
+        let strip = Scratch<UInt8>(min(8, count) * 3 * source.width, filledWith: 0)
+        for first in stride(from: 0, to: count, by: 8) { try source.read(min(8, count - first), into: strip.base) }
     }
 
     private func runHorizontalFirst(into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int) throws(ImageError) {
@@ -47,7 +54,7 @@ struct Resampler {
             let end = first + rows.counts[y]
             while next * 8 < end {
                 let count = min(8, rows.used.count - 8 * next)
-                for row in 0..<count { try source.read(into: read.base + row * sourceBytes) }
+                try source.read(count, into: read.base)
                 // `nearest` passes over rows.
                 if next * 8 + count > first {
                     let from = Rows(base: UnsafePointer(read.base) + 3 * columns.used.lowerBound, bytes: sourceBytes)
@@ -76,7 +83,7 @@ struct Resampler {
             for row in 0..<count {
                 let first = rows.starts[strip + row] - origin
                 while next < first + rows.counts[strip + row] {
-                    try source.read(into: read.base + next % kept * sourceBytes)
+                    try source.read(1, into: read.base + next % kept * sourceBytes)
                     next += 1
                 }
                 resizeVertically(ring, first, strip + row, lanes, into: resized.base + row * lanes)
@@ -121,9 +128,9 @@ struct Resampler {
         }
     }
 
-    /// Resizes the first `count` rows of `input`, 1 to 8, horizontally.
+    /// Resizes the first `count` rows of `input`, 1 to 8, horizontally; whatever the others hold is read, too.
     private func resizeStrip(_ input: Rows, _ turned: Turned, into output: UnsafeMutablePointer<UInt8>, _ rowBytes: Int, _ count: Int) {
-        turned.fill(input, count)
+        turned.fill(input)
         columns.weights.withUnsafeBufferPointer { table in
             guard let weights = table.baseAddress else { return }
             for x in columns.starts.indices {
@@ -211,16 +218,9 @@ private struct Turned {
         output = Scratch(outputLanes, filledWith: SIMD8())
     }
 
-    /// Takes in `count` rows; where that is less than eight, the last stands in for the rest.
-    func fill(_ rows: Rows, _ count: Int) {
-        func row(_ index: Int) -> UnsafePointer<UInt8> { rows.base + min(index, count - 1) * rows.bytes }
-        let (r0, r1, r2, r3, r4, r5, r6, r7) = (row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7))
-        let to = input.base
-        for lane in 0..<input.count {
-            to[lane] = SIMD8(
-                UInt16(r0[lane]), UInt16(r1[lane]), UInt16(r2[lane]), UInt16(r3[lane]),
-                UInt16(r4[lane]), UInt16(r5[lane]), UInt16(r6[lane]), UInt16(r7[lane]))
-        }
+    /// Takes in eight rows.
+    func fill(_ rows: Rows) {
+        turn_rows(rows.base, rows.bytes, input.count, UnsafeMutableRawPointer(input.base).assumingMemoryBound(to: UInt16.self))
     }
 
     /// Writes the first `count` rows out.

@@ -7,8 +7,8 @@ protocol RowDecoder: AnyObject {
 
     /// Takes the memory that decoding needs. Of the rows only `columns` of `rows` will matter; the others may hold anything.
     func start(columns: Range<Int>, rows: Range<Int>, time: TimeLimit) throws(ImageError)
-    /// Writes the next row, (width, 3).
-    func read(into row: UnsafeMutablePointer<UInt8>) throws(ImageError)
+    /// Writes the next `count` rows, (count, width, 3).
+    func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) throws(ImageError)
     /// After the last row: reads the end of the file, and tells what was passed over.
     func finish() throws(ImageError) -> [String]
 }
@@ -31,12 +31,12 @@ final class MemoryRows: RowDecoder {
 
     func start(columns: Range<Int>, rows: Range<Int>, time: TimeLimit) {}
 
-    func read(into row: UnsafeMutablePointer<UInt8>) {
+    func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) {
         let bytes = 3 * image.width
         image.pixels.withUnsafeBufferPointer { pixels in
-            if let base = pixels.baseAddress { row.update(from: base + next * bytes, count: bytes) }
+            if let base = pixels.baseAddress { rows.update(from: base + next * bytes, count: count * bytes) }
         }
-        next += 1
+        next += count
     }
 
     func finish() -> [String] { [] }

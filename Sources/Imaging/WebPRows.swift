@@ -77,12 +77,13 @@ final class WebPRows: RowDecoder {
         throw .corrupt("it ends too early")
     }
 
-    func read(into row: UnsafeMutablePointer<UInt8>) {
-        defer { next += 1 }
-        guard window.rows.contains(next) else { return }
+    func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) {
         let bitmap = config.output.u.RGBA
-        row.advanced(by: 3 * window.columns.lowerBound).update(
-            from: bitmap.rgba + (next - window.rows.lowerBound) * Int(bitmap.stride), count: 3 * window.columns.count)
+        for row in 0..<count where window.rows.contains(next + row) {
+            rows.advanced(by: 3 * (row * width + window.columns.lowerBound)).update(
+                from: bitmap.rgba + (next + row - window.rows.lowerBound) * Int(bitmap.stride), count: 3 * window.columns.count)
+        }
+        next += count
     }
 
     func finish() -> [String] { end < bytes.count ? [noteTrailingBytes(bytes.count - end)] : [] }

@@ -36,8 +36,8 @@ bool jpeg_rows_set_scale(struct jpeg_rows *decoder, int eighths, int *width, int
 /// Takes memory and, where there are several scans, decodes all of them: within `nanoseconds`.
 bool jpeg_rows_start(struct jpeg_rows *decoder, int64_t nanoseconds);
 
-/// Writes the next row: (width, 3) red, green, blue; or (width, 4) for JPEG_ROWS_CMYK, as stored.
-bool jpeg_rows_read(struct jpeg_rows *decoder, uint8_t *row);
+/// Writes the next `count` rows: (count, width, 3) red, green, blue; or (count, width, 4) for JPEG_ROWS_CMYK, as stored.
+bool jpeg_rows_read(struct jpeg_rows *decoder, uint8_t *rows, int count);
 
 /// After the last row: reads the end of the file. `left` are the bytes behind the end marker.
 bool jpeg_rows_finish(struct jpeg_rows *decoder, size_t *left);
