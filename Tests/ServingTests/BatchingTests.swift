@@ -147,7 +147,7 @@ struct BatchingTests {
     func straggler(threads: Int) throws {
         var options = EnginePool.Options(threads: threads)
         options.stragglerWait = .milliseconds(1)
-        options.queue = 20
+        options.queue = 100
         let metrics = Metrics()
         let pool = try EnginePool(models: [model], options: options, metrics: metrics)
         let (gate, answers) = (Gate(), Answers())
