@@ -22,10 +22,11 @@ final class RequestContext {
     private var parts: [Part] = []
     private var bytesReceived = 0
     private var received: Duration?
-    /// Why a request with little or no body was not admitted: said at its end, so that it keeps its connection.
+    /// Why a request was not admitted: said at the end of its body, so that it keeps its connection.
     private var refusal: Response?
-    /// The largest body that is passed over rather than cut off: to open a new connection costs about as much.
-    private static let passedOver = 256 << 10
+    /// The largest body that is passed over rather than cut off. With an early answer the daemon ends its side of the connection, which
+    /// many clients in the middle of a photograph take for a failure before they look at the answer.
+    private static let passedOver = 8 << 20
     /// What was or is being sent: in words for the completion, without the body.
     private var sent: (status: Int, bodyCount: Int, context: (any Sendable)?)?
     /// Whether the answer has gone out beside the daemon.

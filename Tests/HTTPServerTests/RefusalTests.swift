@@ -28,7 +28,7 @@ import Testing
         test.stop()
     }
 
-    @Test("a small body that is refused is passed over, and the connection kept", arguments: [1, 1000, 256 << 10])
+    @Test("a photograph that is refused is passed over, and the connection kept", arguments: [1, 1000, 8 << 20])
     func passedOver(size: Int) throws {
         let test = try TestServer(admit: { $0.path == "/no" ? .problem(status: 429, title: "Busy", detail: "Later.", code: "busy") : nil })
         let client = try test.connect()
@@ -43,7 +43,7 @@ import Testing
         #expect(test.completed.map(\.bytesReceived) == [size, size, size, size])
     }
 
-    @Test("a large body that is refused is not awaited", arguments: [["Content-Length: 300000"], ["Transfer-Encoding: chunked"]])
+    @Test("a large body that is refused is not awaited", arguments: [["Content-Length: 9000000"], ["Transfer-Encoding: chunked"]])
     func notAwaited(headers: [String]) throws {
         let test = try TestServer(admit: { _ in .problem(status: 429, title: "Busy", detail: "Later.", code: "busy") })
         let client = try test.connect()
