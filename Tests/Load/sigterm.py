@@ -8,7 +8,7 @@ arguments = options(
     __doc__, seconds=3, times=dict(type=int, default=20), clients=dict(type=int, default=32),
     limit=dict(type=float, default=30.0, help="seconds that the end may take"))
 figures = Figures(arguments)
-lost, statuses, slowest, answered, outcomes = 0, [], 0.0, 0, {}
+statuses, slowest, outcomes = [], 0.0, {}
 for turn in range(arguments.times):
     # Room for all: a refusal for overload would be an answer, but none to an accepted request.
     with Server(arguments, "--drain-timeout", arguments.limit, "--queue", arguments.clients) as server:

@@ -1,4 +1,4 @@
-// C, because Swift's vectors cannot be shuffled: a scalar loop took eight times as long, a third of all resizing.
+// C, because Swift's vectors cannot be shuffled: a scalar loop took eight times as long, half of all resizing.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
