@@ -1,7 +1,8 @@
 # The program and the embedded model in one image, which runs as it is: docker run -p 8080:8080 excite
 FROM swift:6.3-bookworm AS builder
 RUN apt-get update -q \
-    && apt-get install -y -q --no-install-recommends libjpeg62-turbo-dev libmicrohttpd-dev libopenblas-dev libpng-dev libwebp-dev pkg-config zlib1g-dev \
+    && apt-get install -y -q --no-install-recommends \
+        libcurl4-openssl-dev libjpeg62-turbo-dev libmicrohttpd-dev libopenblas-dev libpng-dev libwebp-dev pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 WORKDIR /excite
 # Without the tests' folders the package's description is not complete.
@@ -18,7 +19,7 @@ LABEL org.opencontainers.image.title="Excite" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends \
-        ca-certificates libjpeg62-turbo libmicrohttpd12 libopenblas0-pthread libpng16-16 libwebp7 libwebpdemux2 zlib1g \
+        ca-certificates libcurl4 libgnutls30 libjpeg62-turbo libmicrohttpd12 libopenblas0-pthread libpng16-16 libwebp7 libwebpdemux2 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY LICENSE /usr/local/share/doc/excite/LICENSE
 # Where the program looks for them.

@@ -8,8 +8,8 @@ IMAGE ?= excite
 EXCITE = .build/release/excite
 # Tests run optimised: kernels at -O0 are a hundred times slower. A folder apart from the program's: neither build undoes the other.
 TEST_BUILD ?= .build-test
-# What pkg-config calls a library, and the Debian package that has it.
-LIBRARIES = libmicrohttpd:libmicrohttpd-dev openblas:libopenblas-dev libjpeg:libjpeg62-turbo-dev libpng:libpng-dev libwebpdemux:libwebp-dev zlib:zlib1g-dev
+# What pkg-config calls a library, and the Debian package that has it. Any libcurl will do; its packages exclude each other.
+LIBRARIES = libmicrohttpd:libmicrohttpd-dev gnutls:libgnutls28-dev libcurl:libcurl4-gnutls-dev openblas:libopenblas-dev libjpeg:libjpeg62-turbo-dev libpng:libpng-dev libwebpdemux:libwebp-dev zlib:zlib1g-dev
 
 .DEFAULT_GOAL = help
 .PHONY: help deps build serve test test-address test-thread fuzz bench lint image clean
@@ -18,26 +18,27 @@ help: ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 deps: ## install the system libraries that are missing
-	@missing=; \
-	command -v pkg-config >/dev/null || missing=pkg-config; \
+	@install() { \
+	    if ! command -v apt-get >/dev/null; then \
+	        echo "Missing, by Debian's names:$$*. There is no apt-get here: install them with this system's package manager." >&2; exit 1; \
+	    fi; \
+	    as_root=; \
+	    if [ "$$(id -u)" != 0 ]; then \
+	        if ! command -v sudo >/dev/null; then \
+	            echo "Missing:$$*. Neither root nor sudo here: have them installed with: apt-get install$$*" >&2; exit 1; \
+	        fi; \
+	        as_root=sudo; \
+	    fi; \
+	    echo "Installing$$( [ -z "$$as_root" ] || echo ' with sudo' ):$$*"; \
+	    $$as_root apt-get update -q && \
+	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$* || exit 1; \
+	}; \
+	command -v pkg-config >/dev/null || install ' pkg-config'; \
+	missing=; \
 	for library in $(LIBRARIES); do \
 	    pkg-config --exists "$${library%%:*}" 2>/dev/null || missing="$$missing $${library##*:}"; \
 	done; \
-	[ -n "$$missing" ] || exit 0; \
-	missing=$${missing# }; \
-	if ! command -v apt-get >/dev/null; then \
-	    echo "Missing, by Debian's names: $$missing. There is no apt-get here: install them with this system's package manager." >&2; exit 1; \
-	fi; \
-	as_root=; \
-	if [ "$$(id -u)" != 0 ]; then \
-	    if ! command -v sudo >/dev/null; then \
-	        echo "Missing: $$missing. Neither root nor sudo here: have them installed with: apt-get install $$missing" >&2; exit 1; \
-	    fi; \
-	    as_root=sudo; \
-	fi; \
-	echo "Installing$$( [ -z "$$as_root" ] || echo ' with sudo' ): $$missing"; \
-	$$as_root apt-get update -q && \
-	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing
+	[ -z "$$missing" ] || install "$$missing"
 
 build: deps ## build the program: .build/release/excite
 	$(SWIFT) build -c release --product excite

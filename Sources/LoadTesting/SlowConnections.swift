@@ -46,7 +46,8 @@ final class SlowConnections {
         self.interval = interval
         let now = ContinuousClock.now
         clients = (0..<count).map { Client($0 % 2 == 0 ? .head : .body) }
-        turns = Deque(clients.map { ($0, now) })
+        // One after another within an interval: all at once would hold up everything else.
+        turns = Deque(clients.enumerated().map { index, client in (client, now + interval * index / count) })
     }
 
     /// When the next byte drips.

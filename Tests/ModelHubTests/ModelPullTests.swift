@@ -20,8 +20,8 @@ struct ModelPullTests {
     /// Pulls the hub's model; attempts follow each other at once.
     private func pull(
         _ hub: FakeHub, _ environment: [String: String] = [:], name: String = FakeHub.repository, revision: String = "main",
-        digits: String? = nil, idleLimit: Duration = .seconds(30), proxy: String = "", change: (inout HubClient.Options) -> Void = { _ in },
-        reporting: ModelPull.Reporting = .init(),
+        digits: String? = nil, idleLimit: Duration = .seconds(30), proxy: String = "",
+        change: (inout HubClient.Options) -> Void = { _ in }, reporting: ModelPull.Reporting = .init(),
         checkConfiguration: (Data) throws -> Void = { _ in }, checkWeights: (String) throws -> Void = { _ in }
     ) throws -> ModelPull.Result {
         var options = try HubClient.Options(environment: ["HF_ENDPOINT": hub.endpoint].merging(environment) { $1 })

@@ -71,7 +71,8 @@ struct PullCommandTests {
         let address = "http://127.0.0.1:\(proxy.port)"
         for (variables, isProxied) in [
             (["http_proxy": address], true), (["ALL_PROXY": address], true), (["http_proxy": address, "NO_PROXY": "127.0.0.3"], true),
-            (["http_proxy": address, "NO_PROXY": "127.0.0.1,127.0.0.2"], false), (["http_proxy": address, "no_proxy": "127.0.0.0/8"], false),
+            (["http_proxy": address, "NO_PROXY": "127.0.0.1,127.0.0.2"], false),
+            (["http_proxy": address, "no_proxy": "127.0.0.0/8"], false),
         ] {
             let before = proxy.requests.count
             let none = ["NO_PROXY": "", "no_proxy": "", "http_proxy": "", "all_proxy": "", "ALL_PROXY": ""]
