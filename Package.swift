@@ -21,23 +21,25 @@ let package = Package(
         .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CKernels"),
-        .target(name: "SENet", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "Threads"),
+        .target(name: "SENet", dependencies: ["CKernels", "COpenBLAS", "Threads"]),
         .target(name: "CImageRows", dependencies: ["CJPEG", "CPNG"]),
         .target(name: "Imaging", dependencies: ["CImageRows", "CWebP"]),
         .target(
             name: "Serving",
-            dependencies: ["SENet", "Imaging", .product(name: "DequeModule", package: "swift-collections")]),
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD"]),
+            dependencies: ["SENet", "Imaging", "Threads", .product(name: "DequeModule", package: "swift-collections")]),
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "Threads"]),
         .target(
             name: "ModelHub",
             dependencies: [
+                "Threads",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         .executableTarget(
             name: "excite",
             dependencies: [
-                "SENet", "Imaging", "Serving", "HTTPServer", "ModelHub",
+                "SENet", "Imaging", "Serving", "HTTPServer", "ModelHub", "Threads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -47,6 +49,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
@@ -55,14 +58,14 @@ let package = Package(
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"],
             exclude: ["Fixtures", "make_images.py", "make_resample_cases.py", "measure_intake.py", "compare_pillow.py"]),
-        .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging"]),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
-        .target(name: "HubTesting", dependencies: [.product(name: "Crypto", package: "swift-crypto")], path: "Tests/HubTesting"),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging", "Threads"]),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "Threads"]),
+        .target(name: "HubTesting", dependencies: ["Threads", .product(name: "Crypto", package: "swift-crypto")], path: "Tests/HubTesting"),
         .testTarget(name: "ModelHubTests", dependencies: ["ModelHub", "HubTesting"]),
         .testTarget(
             name: "exciteTests",
             dependencies: [
-                "excite", "HTTPServer", "HubTesting", "Serving", "SENet", "Imaging", .product(name: "Logging", package: "swift-log"),
+                "excite", "HTTPServer", "HubTesting", "Serving", "SENet", "Imaging", "Threads", .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
     ],

@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Threads
 
 /// One open connection, from accept to close. What other threads than the one that reads it need to know of it:
 /// until when a request has to be here (the reaper), and which request is being worked on (the shutdown).

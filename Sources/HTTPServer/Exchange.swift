@@ -1,5 +1,6 @@
 import CMicroHTTPD
-import Synchronization
+import struct Synchronization.Atomic
+import Threads
 
 /// A connection of the daemon, to be resumed from any thread.
 // Sendable because the only calls made on it from another thread, MHD_resume_connection and reading its socket's

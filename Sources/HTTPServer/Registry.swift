@@ -1,4 +1,5 @@
-import Synchronization
+import struct Synchronization.Atomic
+import Threads
 
 /// The connections that are open, and how many requests are unfinished on them.
 final class Registry: Sendable {

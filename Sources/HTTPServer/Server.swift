@@ -1,6 +1,6 @@
 import CMicroHTTPD
 import Glibc
-import Synchronization
+import Threads
 
 /// An HTTP/1.1 server: takes requests with their whole body, hands them on without waiting for the answer, and sends
 /// the answer when it comes. Knows nothing of what is served.
@@ -44,8 +44,10 @@ public final class Server: Sendable {
         var reaperThread: WorkerThread?
         do {
             for _ in 0..<configuration.threads { daemons.append(try startDaemon(core)) }
-            reaperThread = try WorkerThread { reaper.run() }
-            let acceptor = try WorkerThread { [core, listener, daemons] in accept(from: listener, for: core, daemons: daemons) }
+            reaperThread = try WorkerThread("http reaper") { reaper.run() }
+            let acceptor = try WorkerThread("http acceptor") { [core, listener, daemons] in
+                accept(from: listener, for: core, daemons: daemons)
+            }
             running = Mutex(Running(daemons: daemons, acceptor: acceptor, reaper: reaperThread))
         } catch {
             for daemon in daemons { MHD_stop_daemon(daemon.pointer) }

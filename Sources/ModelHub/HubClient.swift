@@ -2,7 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
-import Synchronization
+import Threads
 
 /// What a hub says of a file before its bytes.
 public struct FileMetadata: Sendable, Equatable {

@@ -1,3 +1,5 @@
+import Threads
+
 /// Why a model cannot be loaded, by what is at fault.
 public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
     /// `config.json` is missing, malformed or asks for something that is not supported.
@@ -16,4 +18,9 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
         case .configuration(let text), .network(let text), .weights(let text), .file(let text), .engine(let text): text
         }
     }
+}
+
+extension ModelError {
+    /// A thread that cannot be had.
+    package init(_ error: ThreadError) { self = .engine(error.description) }
 }

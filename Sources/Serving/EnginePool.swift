@@ -1,5 +1,6 @@
 import Imaging
 import SENet
+import Threads
 
 /// Classifies images: lanes take what waits, decode it and run it in batches.
 ///
@@ -80,11 +81,7 @@ public final class EnginePool: Sendable {
                 admission: Admission(models: models.count, options: options)))
         declareReadings(metrics)
         do throws(ModelError) {
-            // The threads hold the pool until it is closed.
-            for lane in lanes {
-                try WorkerThread("lane \(lane.index)") { self.run(lane) }.detach()
-                for _ in 0..<options.threadsPerSession { try startDecoder(lane) }
-            }
+            try startThreads()
             let failure = monitor.wait(on: progress) { state -> ModelError?? in
                 state.startFailure != nil || state.startedLanes == options.sessions ? .some(state.startFailure) : nil
             }
@@ -92,6 +89,18 @@ public final class EnginePool: Sendable {
         } catch {
             close()
             throw error
+        }
+    }
+
+    private func startThreads() throws(ModelError) {
+        do throws(ThreadError) {
+            // The threads hold the pool until it is closed.
+            for lane in lanes {
+                try WorkerThread("lane \(lane.index)") { self.run(lane) }.detach()
+                for _ in 0..<options.threadsPerSession { try startDecoder(lane) }
+            }
+        } catch {
+            throw ModelError(error)
         }
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import SENet
+import Threads
 
 /// How often a model is right, counted image by image.
 public struct Evaluation: Sendable {

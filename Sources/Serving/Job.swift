@@ -1,5 +1,5 @@
 import Imaging
-import Synchronization
+import Threads
 
 /// One image of an accepted request, from its acceptance to its answer.
 struct Job: Sendable {

@@ -1,4 +1,5 @@
 import SENet
+import Threads
 
 /// A session with decoders of its own: as many as its team has threads.
 ///
@@ -99,7 +100,7 @@ struct Gathering {
     /// Whether the batch is to be run, or when to ask again.
     ///
     /// A decoder that is done takes what waits before anybody else can look: where none is at work nothing waits, or the batch is full.
-    func release(at now: ContinuousClock.Instant, largestBatch: Int, patience: Patience) -> Step<Release> {
+    func release(at now: ContinuousClock.Instant, largestBatch: Int, patience: Patience) -> Waiting<Release> {
         guard !decoded.isEmpty else { return .wait(until: nil) }
         guard decoding.isEmpty else {
             guard decoding.count <= patience.stragglers else { return .wait(until: nil) }

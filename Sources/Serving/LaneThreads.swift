@@ -1,12 +1,13 @@
 import Imaging
 import SENet
+import Threads
 
 /// What the decoders of a lane do.
 extension EnginePool {
-    /// - Throws: `ModelError.engine` if the system refuses a thread.
-    func startDecoder(_ lane: Lane) throws(ModelError) {
+    /// - Throws: `ThreadError` if the system refuses a thread.
+    func startDecoder(_ lane: Lane) throws(ThreadError) {
         let number = monitor.withLock { $0.lanes[lane.index].addDecoder() }
-        do throws(ModelError) {
+        do throws(ThreadError) {
             try WorkerThread("decoder \(lane.index).\(number)") { self.decodeImages(lane, number) }.detach()
         } catch {
             monitor.withLock { $0.lanes[lane.index].decoders[number] = nil }
@@ -156,7 +157,7 @@ extension EnginePool {
 
     /// The lane's next batch; nil when the pool is over.
     private func nextBatch(_ lane: Lane) -> (Gathering, Gathering.Release)? {
-        monitor.wait(on: lane.batch) { state, now -> Step<(Gathering, Gathering.Release)?> in
+        monitor.wait(on: lane.batch) { state, now -> Waiting<(Gathering, Gathering.Release)?> in
             if state.isOver { return .done(nil) }
             guard let gathering = state.lanes[lane.index].gathering else { return .wait(until: nil) }
             // Where no decoder is at work, what waits is another model's: it is not kept waiting for this one's images.

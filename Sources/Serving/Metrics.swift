@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// Counters, gauges and histograms, rendered in Prometheus' text format 0.0.4.
 ///

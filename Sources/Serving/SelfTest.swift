@@ -1,5 +1,6 @@
 import Foundation
 import SENet
+import Threads
 
 /// An image that lies beside a model with the classes that the training framework gives for it: `self-test.json`.
 ///

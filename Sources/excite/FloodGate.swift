@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// Keeps clients that fail over and over from filling the log: of each error status a few requests are logged one by one in a stretch of
 /// time, the others only counted.

@@ -1,5 +1,5 @@
 import Serving
-import Synchronization
+import Threads
 
 /// Whether requests can be answered, and by what.
 final class ServerState: Sendable {

@@ -1,5 +1,6 @@
 import Foundation
-import Synchronization
+import struct Synchronization.Atomic
+import Threads
 import Testing
 
 @testable import HTTPServer

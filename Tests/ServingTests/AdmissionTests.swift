@@ -2,6 +2,7 @@ import Foundation
 import Imaging
 import SENet
 import Testing
+import Threads
 
 @testable import Serving
 

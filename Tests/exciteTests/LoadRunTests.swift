@@ -1,13 +1,9 @@
 import Foundation
 import HTTPServer
-import Synchronization
+import Threads
 import Testing
 
 @testable import excite
-
-#if THREAD_SANITIZER
-    private typealias Mutex = excite.Mutex
-#endif
 
 /// A value that threads change in turns.
 private final class Locked<Value: Sendable>: Sendable {

@@ -1,5 +1,5 @@
 import CKernels
-import Synchronization
+import Threads
 
 /// Collects what the passes of a plan decide.
 struct PlanBuilder {

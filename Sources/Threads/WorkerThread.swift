@@ -5,14 +5,14 @@ package struct WorkerThread: Sendable {
     private let id: pthread_t
 
     /// - Parameter name: what the system calls it; 15 bytes of it are kept.
-    /// - Throws: `ModelError.engine` if the system refuses a thread.
-    package init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(ModelError) {
+    /// - Throws: `ThreadError` if the system refuses a thread.
+    package init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(ThreadError) {
         let held = Unmanaged.passRetained(ThreadBody(name: name, run: body))
         var id = pthread_t()
         let status = pthread_create(&id, nil, runThreadBody, held.toOpaque())
         guard status == 0 else {
             held.release()
-            throw .engine("cannot start the thread '\(name)': \(String(cString: strerror(status))); raise the limit of threads")
+            throw ThreadError(description: "cannot start the thread '\(name)': \(String(cString: strerror(status))); raise the limit of threads")
         }
         self.id = id
     }

@@ -1,25 +1,23 @@
-import SENet
-
 /// State that threads change under a lock and wait on.
 ///
 /// Those who wait for different things wait on conditions of their own, so that a change wakes only whom it concerns.
 ///
 /// `@unchecked Sendable`: the state is touched under the lock only.
-final class Monitor<State>: @unchecked Sendable {
+package final class Monitor<State>: @unchecked Sendable {
     private var state: State
     private let lock = Lock()
 
-    init(_ state: State) { self.state = state }
+    package init(_ state: State) { self.state = state }
 
     /// Looks at the state or changes it. Whoever waits for the change is to be woken, here or afterwards.
-    func withLock<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
+    package func withLock<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
         lock.lock()
         defer { lock.unlock() }
         return try body(&state)
     }
 
     /// Waits until `body` gives an answer; it is asked again whenever the condition is signalled.
-    func wait<Result>(on condition: Condition, for body: (inout State) -> Result?) -> Result {
+    package func wait<Result>(on condition: Condition, for body: (inout State) -> Result?) -> Result {
         lock.lock()
         defer { lock.unlock() }
         while true {
@@ -29,7 +27,7 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// The same for an answer that time brings, too: `body` is asked again at the instant it names.
-    func wait<Result>(on condition: Condition, for body: (inout State, ContinuousClock.Instant) -> Step<Result>) -> Result {
+    package func wait<Result>(on condition: Condition, for body: (inout State, ContinuousClock.Instant) -> Waiting<Result>) -> Result {
         lock.lock()
         defer { lock.unlock() }
         while true {
@@ -44,7 +42,7 @@ final class Monitor<State>: @unchecked Sendable {
 }
 
 /// What to do next for who waits for something that time brings, too.
-enum Step<Result> {
+package enum Waiting<Result> {
     case done(Result)
     /// Nil: until the condition is signalled.
     case wait(until: ContinuousClock.Instant?)
