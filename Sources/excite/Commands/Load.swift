@@ -1,8 +1,9 @@
 import ArgumentParser
-import FoundationEssentials
-import UnixSignals
+import Dispatch
+import Glibc
+import LoadTesting
 
-struct Load: AsyncParsableCommand {
+struct Load: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send images to a server at a constant rate, and report latencies.",
         discussion: """
@@ -82,11 +83,11 @@ struct Load: AsyncParsableCommand {
         try require((0...60_000).contains(slow), "--slow must be from 0 to 60,000 connections")
     }
 
-    func run() async throws {
+    func run() throws {
         do {
             let plan = try plan()
-            try await plan.target.reach(timeout: plan.timeout)
-            let report = try await interruptible { try await LoadRun(plan).run() }
+            try plan.target.reach(timeout: plan.timeout)
+            let report = try run(LoadRun(plan))
             print(format == .json ? try JSON.text(report) : report.text)
             guard report.hasAnswers else { throw LoadError("\(plan.target.url): nothing was answered") }
         } catch let error as LoadError {
@@ -96,7 +97,7 @@ struct Load: AsyncParsableCommand {
     }
 
     private func plan() throws -> LoadPlan {
-        var headers: [(name: String, value: String)] = []
+        var headers: [(name: String, value: String)] = [("User-Agent", "excite-load/\(Excite.version)")]
         if let deadlineMs { headers.append(("X-Deadline-Ms", "\(deadlineMs)")) }
         var query: [(name: String, value: String)] = []
         if let model { query.append(("model", model)) }
@@ -105,7 +106,7 @@ struct Load: AsyncParsableCommand {
         if leave > 0 || slow > 0, target.isEncrypted { throw LoadError("--leave and --slow need http, not https") }
         let payload =
             images.isEmpty
-            ? try LoadPayload(files: [URL(filePath: EmbeddedModel.folder()).appending(path: "self-test.jpg")], form: form)
+            ? try LoadPayload(files: ["\(EmbeddedModel.folder())/self-test.jpg"], form: form)
             : try LoadPayload(folders: images, form: form)
         return LoadPlan(
             target: target, payload: payload, arrival: rate.map { .open(rate: $0) } ?? .closed(clients: closed ?? 1), duration: duration,
@@ -113,17 +114,17 @@ struct Load: AsyncParsableCommand {
             deadline: deadlineMs.map { .milliseconds($0) }, leave: leave, slow: slow)
     }
 
-    /// Cancels the body at the first interrupt; a second one ends the program.
-    private func interruptible<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
-        let signals = await UnixSignalsSequence(trapping: .sigint)
-        let task = Task { try await body() }
-        let interrupts = Task {
-            for await _ in signals {
-                if task.isCancelled { _exit(130) }
-                task.cancel()
-            }
+    /// The first interrupt ends the run early, a second one the program.
+    private func run(_ run: LoadRun) throws(LoadError) -> LoadReport {
+        signal(SIGINT, SIG_IGN)
+        let interrupts = DispatchSource.makeSignalSource(signal: SIGINT)
+        interrupts.setEventHandler { if !run.stop() { _exit(130) } }
+        interrupts.resume()
+        let progress = LoadProgress(run.recorder, duration: run.plan.duration)
+        defer {
+            progress.finish()
+            interrupts.cancel()
         }
-        defer { interrupts.cancel() }
-        return try await task.value
+        return try run.run()
     }
 }

@@ -4,7 +4,7 @@ import Glibc
 import ModelHub
 import SENet
 
-struct Pull: AsyncParsableCommand {
+struct Pull: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Bring a model from the Hugging Face hub.",
         discussion: """
@@ -13,8 +13,8 @@ struct Pull: AsyncParsableCommand {
 
             A download that broke off goes on where it stopped. The weights are checked against the SHA-256 that the hub announces.
 
-            HF_TOKEN: for private and gated models. HF_ENDPOINT: another hub or a mirror. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY \
-            are honoured.
+            HF_TOKEN: for private and gated models. HF_ENDPOINT: another hub or a mirror. https_proxy, http_proxy, all_proxy and no_proxy \
+            are honoured as curl does; all but http_proxy in capitals too.
             """)
 
     @Option(help: "A branch, a tag or a commit.")
@@ -25,32 +25,26 @@ struct Pull: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A model of the catalogue, or owner/name.", valueName: "name"))
     var name: String
 
-    func run() async throws {
+    func run() throws {
         let entry = try? EmbeddedModel.catalogue()[name]
         let variables = ProcessInfo.processInfo.environment
         let client = HubClient(options: try .init(environment: variables), userAgent: "excite/\(Excite.version)")
-        do {
-            if let repository = entry?.repository ?? (Repository.isName(name) ? name : nil) {
-                // What is published of the files is published of the main branch's.
-                try await pull(try Repository(repository, revision: revision), digits: revision == "main" ? entry?.sha256 : nil, client)
-            } else if let entry, let original = entry.original, original.format == "pytorch",
-                let url = original.url.flatMap({ URL(string: $0) })
-            {
-                try await pull(entry.name, url, digits: original.sha256Prefix, client)
-            } else {
-                throw unknown(entry)
-            }
-        } catch {
-            await client.shutDown()
-            throw error
+        if let repository = entry?.repository ?? (Repository.isName(name) ? name : nil) {
+            // What is published of the files is published of the main branch's.
+            try pull(try Repository(repository, revision: revision), digits: revision == "main" ? entry?.sha256 : nil, client)
+        } else if let entry, let original = entry.original, original.format == "pytorch",
+            let url = original.url.flatMap({ URL(string: $0) })
+        {
+            try pull(entry.name, url, digits: original.sha256Prefix, client)
+        } else {
+            throw unknown(entry)
         }
-        await client.shutDown()
     }
 
-    private func pull(_ repository: Repository, digits: String?, _ client: HubClient) async throws {
+    private func pull(_ repository: Repository, digits: String?, _ client: HubClient) throws {
         let folder = modelsFolder.folder.folder(of: repository.name)
         let bar = Bar(repository.name)
-        let result = try await ModelPull(client: client).model(
+        let result = try ModelPull(client: client).model(
             repository, to: folder, digits: digits, reporting: bar.reporting,
             checkConfiguration: { data in
                 do throws(ModelError) { _ = try Configuration(json: data) } catch {
@@ -67,10 +61,10 @@ struct Pull: AsyncParsableCommand {
     }
 
     /// A checkpoint that is published outside a hub.
-    private func pull(_ name: String, _ url: URL, digits: String?, _ client: HubClient) async throws {
+    private func pull(_ name: String, _ url: URL, digits: String?, _ client: HubClient) throws {
         let destination = modelsFolder.folder.folder(of: name).appending(path: url.lastPathComponent)
         let bar = Bar(name)
-        let result = try await ModelPull(client: client).file(url, to: destination, digits: digits, reporting: bar.reporting)
+        let result = try ModelPull(client: client).file(url, to: destination, digits: digits, reporting: bar.reporting)
         bar.finish()
         print(
             """

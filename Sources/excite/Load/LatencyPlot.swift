@@ -1,4 +1,5 @@
-import Foundation
+import Glibc
+import LoadTesting
 
 /// How often which latency came, drawn with characters: each row reaches a fixed factor higher than the one before.
 struct LatencyPlot {
@@ -45,6 +46,6 @@ extension Double {
     /// With so many significant digits, but never an exponent.
     func digits(_ count: Int) -> String {
         guard self > 0 else { return "0" }
-        return formatted(decimals: max(0, count - 1 - Int(Foundation.log10(self).rounded(.down))))
+        return formatted(decimals: max(0, count - 1 - Int(Glibc.log10(self).rounded(.down))))
     }
 }

@@ -1,13 +1,13 @@
 import Histogram
 import Threads
 
-/// Counts what became of requests while they run; any thread may add.
-final class LoadRecorder: Sendable {
+/// Counts what became of requests while they run; any thread may add and look.
+public final class LoadRecorder: Sendable {
     /// Microseconds, to three digits, up to an hour.
-    typealias Latencies = Histogram<UInt32>
+    public typealias Latencies = Histogram<UInt32>
 
     /// What happened in one second of the run: sent requests by when they were due, outcomes by when they were there.
-    struct Second: Encodable {
+    public struct Second: Sendable, Encodable {
         var second: Int
         var sent = 0
         var outcomes: [String: Int] = [:]
@@ -15,14 +15,14 @@ final class LoadRecorder: Sendable {
         var slowestMs = 0.0
     }
 
-    struct Record {
-        var sent = 0
-        var inFlight = 0
+    public struct Record: Sendable {
+        public internal(set) var sent = 0
+        public internal(set) var inFlight = 0
         /// Requests that the client itself left.
         var left = 0
         /// Requests whose answer the run's end came before.
         var unfinished = 0
-        var outcomes: [LoadOutcome: Latencies] = [:]
+        public internal(set) var outcomes: [LoadOutcome: Latencies] = [:]
         /// From the start to the last answer or failure.
         var lastOutcome = Duration.zero
         /// Answers with 200 while requests were sent.
@@ -40,7 +40,7 @@ final class LoadRecorder: Sendable {
         var openSlow = 0
     }
 
-    let started = ContinuousClock.now
+    public let started = ContinuousClock.now
     private let duration: Duration
     private let deadline: Duration?
     private let record = Mutex(Record())
@@ -54,7 +54,7 @@ final class LoadRecorder: Sendable {
     private static func latencies() -> Latencies { Histogram(highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: .three) }
 
     /// What has been counted so far.
-    var snapshot: Record { record.withLock { $0 } }
+    public var snapshot: Record { record.withLock { $0 } }
 
     /// A request goes out.
     func sent(due: ContinuousClock.Instant) {
@@ -69,7 +69,7 @@ final class LoadRecorder: Sendable {
     }
 
     /// Its answer is there, or it failed.
-    func finished(_ reply: LoadClient.Reply, due: ContinuousClock.Instant) {
+    func finished(_ reply: RequestSender.Reply, due: ContinuousClock.Instant) {
         let now = ContinuousClock.now
         let latency = now - due
         record.withLock { record in
@@ -86,7 +86,7 @@ final class LoadRecorder: Sendable {
                     if !isLate { record.answeredInTime += 1 }
                 }
             }
-            let milliseconds = (latency.seconds * 1000).rounded(decimals: 3)
+            let milliseconds = (latency.seconds * 1e6).rounded() / 1000
             let name = reply.outcome.description
             let second = record.index(now - started)
             record.seconds[second].outcomes[name, default: 0] += 1
