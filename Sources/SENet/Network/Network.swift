@@ -84,7 +84,7 @@ extension Network {
 }
 
 extension Operation {
-    func outputShape(_ inputs: [Shape]) throws(ModelError) -> Shape {
+    package func outputShape(_ inputs: [Shape]) throws(ModelError) -> Shape {
         guard inputCounts.contains(inputs.count), let first = inputs.first else {
             let expected =
                 inputCounts.upperBound == .max ? "\(inputCounts.lowerBound) values or more" : "\(inputCounts.lowerBound) value(s)"

@@ -40,7 +40,6 @@ public final class Plan: Sendable {
         var builder = try PlanBuilder(fused: Fusion.fuse(network), shapes: shapes, kernels: kernels, onlyGemm: onlyGemm)
         try builder.addSteps(output: network.output)
         let weights = try builder.pack(network: network, checkpoint: checkpoint, threads: threads)
-        checkpoint.releasePages()
         self.init(
             network: network, builder: builder, weights: weights,
             inputShape: Shape(channels: network.inputChannels, height: height, width: width))

@@ -1,3 +1,5 @@
+import SENet
+
 extension CaffeLayer {
     func failure(_ what: String) -> ModelError { .network("layer '\(name)' (\(type)) \(what)") }
 
@@ -61,14 +63,14 @@ extension CaffeLayer {
     }
 
     /// The weight and, where there is one, the bias of a convolution.
-    func weights(_ kind: Operation.Kind, _ file: MappedFile) throws(ModelError) -> [ImportedTensor] {
+    func weights(_ kind: Operation.Kind, _ file: InputFile) throws(ModelError) -> [ImportedTensor] {
         try Operation(name, kind, inputs: []).parameters.enumerated().map { (index, parameter) throws(ModelError) in
             try blob(index, as: parameter, file)
         }
     }
 
     /// A linear layer; on more than one pixel, the convolution that is the same.
-    func innerProduct(_ shape: Shape, _ file: MappedFile) throws(ModelError) -> (Operation.Kind, [ImportedTensor]) {
+    func innerProduct(_ shape: Shape, _ file: InputFile) throws(ModelError) -> (Operation.Kind, [ImportedTensor]) {
         let parameters = parameters.message("inner_product_param")
         guard parameters.integer("axis") ?? 1 == 1, !(parameters.bool("transpose") ?? false) else {
             throw failure("is transposed or along another axis, which is not supported")
@@ -87,7 +89,7 @@ extension CaffeLayer {
     }
 
     /// A batch norm's weight and bias, which change nothing, and its statistics: running sums over the third blob.
-    func statistics(_ channels: Int, _ file: MappedFile) throws(ModelError) -> [ImportedTensor] {
+    func statistics(_ channels: Int, _ file: InputFile) throws(ModelError) -> [ImportedTensor] {
         let names = Operation(name, .batchNorm(BatchNorm(channels: channels)), inputs: []).parameters
         guard blobs.count == 3 else { throw failure("has \(blobs.count) blobs, not 3: mean, variance and their weight") }
         let weight = try floats(2, count: 1, file)[0]
@@ -98,7 +100,7 @@ extension CaffeLayer {
     }
 
     /// A learned factor and, where there is one, a learned bias for each channel, and statistics that change nothing.
-    func factors(_ channels: Int, _ file: MappedFile) throws(ModelError) -> [ImportedTensor] {
+    func factors(_ channels: Int, _ file: InputFile) throws(ModelError) -> [ImportedTensor] {
         let parameters = parameters.message("scale_param")
         guard parameters.integer("axis") ?? 1 == 1, parameters.integer("num_axes") ?? 1 == 1 else {
             throw failure("scales along another axis than the channels")
@@ -113,19 +115,17 @@ extension CaffeLayer {
     }
 
     /// A blob left in the file, of the parameter's size; Caffe itself does not mind how its sizes are written.
-    private func blob(_ index: Int, as parameter: Parameter, _ file: MappedFile) throws(ModelError) -> ImportedTensor {
+    private func blob(_ index: Int, as parameter: Parameter, _ file: InputFile) throws(ModelError) -> ImportedTensor {
         let blob = try checked(index, count: parameter.count)
         return ImportedTensor(name: parameter.name, shape: parameter.shape, values: .stored(blob.elementType, blob.ranges))
     }
 
-    private func floats(_ index: Int, count: Int, _ file: MappedFile) throws(ModelError) -> [Float] {
+    private func floats(_ index: Int, count: Int, _ file: InputFile) throws(ModelError) -> [Float] {
         let blob = try checked(index, count: count)
         var floats: [Float] = []
         let tensor = ImportedTensor(name: name, shape: [count], values: .stored(blob.elementType, blob.ranges))
         try tensor.forEachPiece(in: file) { bytes throws(ModelError) in
-            for offset in stride(from: 0, to: bytes.count, by: 4) {
-                floats.append(Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))))
-            }
+            floats += bytes.withUnsafeBytes { Array($0.assumingMemoryBound(to: Float.self)) }
         }
         return floats
     }

@@ -1,8 +1,10 @@
+import SENet
+
 /// Turns a Caffe network's layers into operations. Values are named after the layers that make them, tensors likewise.
 ///
 /// Sources: the layers' documentation and `caffe.proto`; Axpy is the authors' own layer (github.com/hujie-frank/SENet).
 struct CaffeNetwork {
-    let file: MappedFile
+    let file: InputFile
     private(set) var operations: [Operation] = []
     private(set) var tensors: [String: [ImportedTensor]] = [:]
     private(set) var inputSize: (height: Int, width: Int)?
@@ -19,7 +21,7 @@ struct CaffeNetwork {
     static let sources: Set<String> = ["Input", "Data", "ImageData", "MemoryData", "HDF5Data", "DummyData"]
 
     /// - Throws: `ModelError.network` for a layer that is not known or does not fit, `.weights` for blobs that do not fit.
-    init(_ model: CaffeModel, file: MappedFile) throws(ModelError) {
+    init(_ model: CaffeModel, file: InputFile) throws(ModelError) {
         self.file = file
         for (name, shape) in model.inputs { try input(name, shape: shape) }
         for layer in model.layers { try add(layer) }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SENet
 
 /// What a model's `config.json` says besides the network.
 public struct ImportSettings: Sendable {
@@ -39,7 +40,7 @@ extension ImportedModel {
         var written = 0
         for tensor in tensors {
             try tensor.forEachPiece(in: file) { piece throws(ModelError) in
-                try writer.append(piece)
+                try writer.append(contentsOf: piece)
                 written += piece.count
                 progress(written, total)
             }

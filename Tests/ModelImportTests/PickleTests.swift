@@ -1,14 +1,12 @@
 import Testing
 
-@testable import SENet
+@testable import ModelImport
 
 @Suite("A pickle")
 struct PickleTests {
     private func content(_ bytes: [UInt8]) throws -> PickleContent {
-        try bytes.withUnsafeBytes { bytes in
-            var machine = PickleMachine(ByteReader(bytes, source: "pickle"))
-            return try machine.run()
-        }
+        var machine = PickleMachine(ByteReader(bytes, source: "pickle"))
+        return try machine.run()
     }
 
     private func bytes(_ text: String) -> [UInt8] { Array(text.unicodeScalars.map { UInt8($0.value) }) }

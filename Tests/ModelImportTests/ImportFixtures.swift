@@ -1,11 +1,12 @@
 import Foundation
+import SENet
 import Testing
 
-@testable import SENet
+@testable import ModelImport
 
 /// Files made by make_imports.py: NAME.caffemodel or NAME.pth, and what it computes in NAME.json.
 enum ImportFixtures {
-    static let folder = Fixtures.folder.appending(path: "imports")
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
 
     static func path(_ name: String) -> String { folder.appending(path: name).path }
 
@@ -15,7 +16,7 @@ enum ImportFixtures {
     }
 
     static func golden(_ name: String) throws -> Golden {
-        try JSONDecoder.snakeCase.decode(Golden.self, from: Data(contentsOf: folder.appending(path: "\(name).json")))
+        try Golden(folder.appending(path: "\(name).json"))
     }
 }
 
@@ -31,7 +32,7 @@ extension ImportedModel {
         let (height, width) = (golden.inputShape[2], golden.inputShape[3])
         for onlyGemm in [true, false] {
             let plan = try source.plan(height: height, width: width, onlyGemm: onlyGemm)
-            let logits = try plan.logits(formulaImages(1, channels: golden.inputShape[1], height: height, width: width))[0]
+            let logits = try plan.logits()
             let tolerance = golden.tolerance(isWinograd: plan.summaries.contains { $0.algorithm.hasPrefix("winograd") })
             let error = zip(logits, golden.logits[0]).map { abs(Double($0) - $1) }.max() ?? .infinity
             #expect(logits.count == golden.logits[0].count && error <= tolerance, "off by \(error)", sourceLocation: sourceLocation)

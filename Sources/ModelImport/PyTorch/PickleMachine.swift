@@ -1,4 +1,6 @@
-/// Reads a pickle, protocols 2 to 5, that holds tensors and containers only; every other global is refused by its name.
+import SENet
+
+/// Reads a pickle, protocols 2 to 5, that holds tensors, containers and plain values only; every other global is refused by its name.
 ///
 /// Source of the opcodes: Python's `pickletools`; of the functions and the persistent ids: PyTorch's serialization.
 struct PickleMachine {
@@ -80,12 +82,12 @@ struct PickleMachine {
         case "K": stack.append(.integer(Int(try reader.byte())))
         case "M": stack.append(.integer(Int(try reader.number(UInt16.self))))
         case "J": stack.append(.integer(Int(try reader.number(Int32.self))))
-        case "\u{8a}": stack.append(.integer(try long(UInt64(try reader.byte()))))
-        case "\u{8b}": stack.append(.integer(try long(UInt64(try reader.number(UInt32.self)))))
+        case "\u{8a}": stack.append(try long(UInt64(try reader.byte())))
+        case "\u{8b}": stack.append(try long(UInt64(try reader.number(UInt32.self))))
         case "G": stack.append(.real(Double(bitPattern: try reader.number(UInt64.self).byteSwapped)))
         case "X", "T", "B": stack.append(.text(try reader.text(UInt64(try reader.number(UInt32.self)))))
         case "\u{8c}", "U", "C": stack.append(.text(try reader.text(UInt64(try reader.byte()))))
-        case "\u{8d}", "\u{8e}": stack.append(.text(try reader.text(try reader.number(UInt64.self))))
+        case "\u{8d}", "\u{8e}", "\u{96}": stack.append(.text(try reader.text(try reader.number(UInt64.self))))
         case ")": try push(.tuple, [])
         case "]": try push(.list, [])
         case "}": try push(.dictionary, [])
@@ -113,11 +115,14 @@ struct PickleMachine {
         case "R":
             let call = try popSome(2)
             try push(calling: call[0], with: call[1])
-        case "b": _ = try pop()  // attributes of an ordered dictionary (`_metadata`) and of tensors
+        case "\u{81}":
+            let call = try popSome(2)
+            try push(making: call[0])
+        case "b": _ = try pop()  // attributes: of an ordered dictionary (`_metadata`), of tensors, of what is dropped
         case "i":
             try push(global: try reader.line(), try reader.line())
             fallthrough
-        case "o", "\u{81}", "\u{92}": throw damaged("builds an object that is neither a tensor nor a container: refused")
+        case "o", "\u{92}": throw damaged("builds an object that is neither a tensor nor a container nor a plain value: refused")
         default: throw damaged("the operation 0x\(String(opcode, radix: 16)) is not one of a checkpoint")
         }
     }
@@ -138,17 +143,12 @@ struct PickleMachine {
         stack.append(value)
     }
 
-    /// A whole number of up to eight bytes, little-endian, two's complement.
-    private mutating func long(_ count: UInt64) throws(ModelError) -> Int {
-        guard count <= 8 else { throw damaged("a whole number of \(count) bytes") }
-        var value: UInt64 = 0
-        var last: UInt8 = 0
-        for index in 0..<count {
-            last = try reader.byte()
-            value |= UInt64(last) << (8 * index)
-        }
-        if last >= 0x80, count < 8 { value |= UInt64.max << (8 * count) }
-        return Int(bitPattern: UInt(value))
+    /// A whole number, little-endian, two's complement. One of more than eight bytes, a seed say, is no part of a network: dropped.
+    private mutating func long(_ count: UInt64) throws(ModelError) -> PickleValue {
+        let bytes = try reader.bytes(count)
+        guard count <= 8 else { return .none }
+        let isNegative = (bytes.last ?? 0) >= 0x80
+        return .integer(bytes.reversed().reduce(isNegative ? -1 : 0) { $0 << 8 | Int($1) })
     }
 }
 
@@ -157,14 +157,14 @@ struct PickleMachine {
 extension PickleMachine {
     private mutating func push(global module: String, _ name: String) throws(ModelError) {
         let global = "\(module).\(name)"
-        if let function = PickleFunction(rawValue: global) {
+        if let function = PickleFunction(global) {
             stack.append(.function(function))
         } else if module == "torch" || module == "torch.cuda", let type = SafeTensors.ElementType(storage: name) {
             stack.append(.storageType(type))
         } else {
             throw reader.damaged(
-                "the pickle asks for '\(global)', which is neither a tensor nor a container: refused, for it could run any program. "
-                    + "A file of plain tensors is read: torch.save(model.state_dict(), FILE)")
+                "the pickle asks for '\(global)', which is neither a tensor nor a container nor a plain value: refused, for it "
+                    + "could run any program. A file of plain tensors is read: torch.save(model.state_dict(), FILE)")
         }
     }
 
@@ -188,12 +188,12 @@ extension PickleMachine {
         return .storage(content.storages.count - 1)
     }
 
-    private mutating func push(calling function: PickleValue, with arguments: PickleValue) throws(ModelError) {
-        guard case .function(let function) = function, let items = content.items(arguments) else {
+    private mutating func push(calling call: PickleValue, with arguments: PickleValue) throws(ModelError) {
+        guard case .function(let function) = call, let items = content.items(arguments) else {
             throw damaged("calls something that is no function")
         }
         switch function {
-        case .rebuildTensor, .rebuildTensorV2: stack.append(try tensor(items))
+        case .rebuildTensor: stack.append(try tensor(items))
         case .rebuildParameter:
             guard case .tensor? = items.first else { throw damaged("a parameter that is no tensor") }
             stack.append(items[0])
@@ -203,6 +203,17 @@ extension PickleMachine {
         case .orderedDictionary:
             // Empty, or from a list of pairs.
             try push(.dictionary, try items.first.map { (list) throws(ModelError) in try pairs(list) } ?? [])
+        case .dictionary, .list, .dropped: try push(making: call)
+        }
+    }
+
+    /// An empty object of a class; its arguments are dropped.
+    private mutating func push(making type: PickleValue) throws(ModelError) {
+        switch type {
+        case .function(.dictionary), .function(.orderedDictionary): try push(.dictionary, [])
+        case .function(.list): try push(.list, [])
+        case .function(.dropped): stack.append(.none)
+        default: throw damaged("builds an object that is neither a tensor nor a container nor a plain value: refused")
         }
     }
 

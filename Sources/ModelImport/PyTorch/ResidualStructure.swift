@@ -1,3 +1,5 @@
+import SENet
+
 /// What a state dictionary tells about a residual network: which tensors belong together, found by how modules are grouped and by shapes. The
 /// names of modules differ from one code base to the next (timm's, Cadene's, gluon's, `se.fc.0`, `residual.3`, …); how they nest does not.
 struct ResidualStructure {
@@ -39,6 +41,8 @@ struct ResidualStructure {
     var stem: [Layer] = []
     var stages: [[Block]] = []
     var classifier: Module
+    /// Tensors outside of the blocks that belong to no layer: a loss's weights, a counter.
+    var beside: [String] = []
 
     /// - Throws: `ModelError.weights` naming the modules in which no residual network can be seen.
     init(_ tensors: [ImportedTensor]) throws(ModelError) {
@@ -60,6 +64,8 @@ struct ResidualStructure {
             throw Self.failure("no classifier: no linear layer outside of the blocks")
         }
         classifier = outside.remove(at: last)
+        beside = outside.filter { $0.weight.count < 2 && !$0.isNorm }.flatMap { $0.tensors.values.map(\.name) }.sorted()
+        outside.removeAll { $0.weight.count < 2 && !$0.isNorm }
         stem = try Self.layers(outside, in: "the stem")
         guard !stem.isEmpty, !blocks.isEmpty else { throw Self.failure("no stem or no blocks") }
         var previous: [String]?
@@ -74,11 +80,11 @@ struct ResidualStructure {
         .weights("no residual network can be seen in the state dictionary: \(what); if it is one of timm's, give --architecture")
     }
 
-    /// Modules in the order of the file. PyTorch's training counters are left out, and what all names have in front (`module.`).
+    /// Modules in the order of the file.
     private static func modules(_ tensors: [ImportedTensor]) -> [Module] {
         var modules: [Module] = []
         var indexes: [[String]: Int] = [:]
-        for tensor in tensors.withoutCommonPrefix {
+        for tensor in tensors {
             let path = tensor.name.split(separator: ".").map(String.init)
             guard let part = path.last else { continue }
             let module = Array(path.dropLast())
@@ -93,7 +99,7 @@ struct ResidualStructure {
 
     /// The length of the part of a path that names a block: up to the last of the first numbers that something follows, `layer1.0.conv1`,
     /// `stages.0.2.conv1`.
-    private static func blockEnd(_ path: [String]) -> Int? {
+    static func blockEnd(_ path: [String]) -> Int? {
         guard var index = path.dropFirst().firstIndex(where: { Int($0) != nil }) else { return nil }
         while index + 1 < path.count, Int(path[index + 1]) != nil { index += 1 }
         return index + 1 < path.count ? index + 1 : nil
@@ -147,18 +153,5 @@ struct ResidualStructure {
         let layers = try Self.layers(branch, in: "block \(title)")
         guard (2...3).contains(layers.count) else { throw failure("block \(title) has \(layers.count) convolutions, not 2 or 3") }
         return Block(name: title, layers: layers, gate: gate, projection: projection.first)
-    }
-}
-
-extension [ImportedTensor] {
-    /// Without what all names have in front, such as `module.`, and without PyTorch's training counters.
-    var withoutCommonPrefix: [ImportedTensor] {
-        var tensors = filter { !$0.name.hasSuffix("num_batches_tracked") }
-        while let first = tensors.first?.name, let dot = first.firstIndex(of: ".") {
-            let prefix = first[...dot]
-            guard tensors.allSatisfy({ $0.name.hasPrefix(prefix) && $0.name.count > prefix.count }) else { break }
-            for index in tensors.indices { tensors[index].name.removeFirst(prefix.count) }
-        }
-        return tensors
     }
 }

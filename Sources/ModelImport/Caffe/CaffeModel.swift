@@ -1,8 +1,10 @@
+import SENet
+
 /// A Caffe network as its file describes it: layers in order, with their blobs where the file has them.
 ///
 /// Source of names and numbers: Caffe's `caffe.proto`, as far as a classifier needs it.
-public struct CaffeModel: Sendable {
-    public var name: String
+struct CaffeModel: Sendable {
+    var name: String
     var layers: [CaffeLayer]
     /// Inputs declared beside the layers, as older files do, and their shapes (N, C, H, W).
     var inputs: [(name: String, shape: [Int])]
@@ -10,15 +12,15 @@ public struct CaffeModel: Sendable {
     /// Reads a binary `.caffemodel`.
     ///
     /// - Throws: `ModelError.weights` if it is damaged, or in the form that was current before 2014.
-    public init(binary bytes: UnsafeRawBufferPointer, source: String) throws(ModelError) {
-        try self.init(ProtobufReader.read(bytes, source: source, schema: .net), source: source)
+    init(binary file: InputFile) throws(ModelError) {
+        try self.init(ProtobufReader.read(file, schema: .net), source: file.path)
     }
 
     /// Reads a `.prototxt`, which has no blobs.
     ///
     /// - Throws: `ModelError.network` if it is malformed.
-    public init(text bytes: UnsafeRawBufferPointer, source: String) throws(ModelError) {
-        try self.init(ProtobufText.read(bytes, source: source), source: source)
+    init(text bytes: [UInt8], source: String) throws(ModelError) {
+        try self.init(ProtobufText.read(String(decoding: bytes, as: UTF8.self), source: source), source: source)
     }
 
     private init(_ net: ProtobufMessage, source: String) throws(ModelError) {

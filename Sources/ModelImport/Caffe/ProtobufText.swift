@@ -1,3 +1,5 @@
+import SENet
+
 /// Reads protobuf's text format, `.prototxt`: `name: value`, `name { … }`, comments from `#` to the end of the line.
 struct ProtobufText {
     private enum Token: Equatable {
@@ -12,12 +14,10 @@ struct ProtobufText {
 
     /// Deeper than any network's description.
     private static let depthLimit = 16
-    private static let byteLimit = 16 << 20
 
     /// - Throws: `ModelError.network` with the line that breaks the format.
-    static func read(_ bytes: UnsafeRawBufferPointer, source: String) throws(ModelError) -> ProtobufMessage {
-        guard bytes.count <= byteLimit else { throw .network("\(source): over \(byteLimit >> 20) MiB, no network's description") }
-        var parser = ProtobufText(source: source, tokens: try tokens(String(decoding: bytes, as: UTF8.self), source: source))
+    static func read(_ text: String, source: String) throws(ModelError) -> ProtobufMessage {
+        var parser = ProtobufText(source: source, tokens: try tokens(text, source: source))
         let message = try parser.message(depth: 0)
         if parser.index < parser.tokens.count { throw parser.failure("a } that closes nothing") }
         return message

@@ -1,37 +1,37 @@
+import SENet
+
 /// The tensors of a file that `torch.save` wrote, in the zip format or the one before PyTorch 1.6. The file is untrusted: its pickle is read by
 /// `PickleMachine`, which executes nothing.
-public struct PyTorchFile: Sendable {
+struct PyTorchFile: Sendable {
     /// The state dictionary's tensors, in its order; their names as in the file, and where the file was a training checkpoint, without the
     /// keys around it.
-    public private(set) var tensors: [ImportedTensor] = []
-    /// Where in the checkpoint the state dictionary was: `state_dict`, say; empty if it is the whole.
-    public private(set) var path = ""
+    private(set) var tensors: [ImportedTensor] = []
+    /// Where in the checkpoint the state dictionary was, keys joined by dots: `state_dict`, say; empty if it is the whole.
+    let key: String
+    /// The other state dictionaries of the checkpoint: their keys, and how many tensors each has.
+    let others: [(key: String, count: Int)]
     /// What the checkpoint calls its architecture, as timm's training program does.
-    public private(set) var architecture: String?
+    let architecture: String?
 
     /// A pickle larger than this describes no network.
     private static let pickleLimit = 64 << 20
-    /// Keys under which training programs keep a state dictionary.
-    static let knownKeys = ["state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights", "params"]
 
-    /// - Parameters:
-    ///   - source: the file's name, for messages.
-    ///   - key: where in the checkpoint the state dictionary is; nil to look under the usual keys.
-    /// - Throws: `ModelError.weights` if the file is damaged, holds anything but tensors and containers, or no state dictionary.
-    public init(_ bytes: UnsafeRawBufferPointer, source: String, key: String? = nil) throws(ModelError) {
-        let content: PickleContent
-        let places: [String: Int]
-        if bytes.starts(with: ZipDirectory.signature) {
-            (content, places) = try Self.readZip(bytes, source: source)
+    /// - Parameter key: where in the checkpoint the state dictionary is; nil to look under the usual keys.
+    /// - Throws: `ModelError.weights` if the file is damaged, holds anything but tensors, containers and plain values, or no state
+    ///   dictionary; `.file` if it cannot be read.
+    init(_ file: InputFile, key: String? = nil) throws(ModelError) {
+        let (content, places) = Self.isZip(file) ? try Self.readZip(file) : try Self.readSequence(file)
+        let source = file.path
+        let found = try content.stateDictionary(key: key, source: source)
+        self.key = found.key
+        others = content.stateDictionaries.filter { $0.key != found.key }.map { ($0.key, $0.tensors.count) }
+        if case .text(let name)? = content.entries(content.top)?.first(where: { $0.key == "arch" })?.value {
+            architecture = name
         } else {
-            (content, places) = try Self.readSequence(bytes, source: source)
+            architecture = nil
         }
-        try find(content, key: key, source: source)
-        if case .text(let name)? = content.entries(content.top)?.first(where: { $0.key == "arch" })?.value { architecture = name }
-        let entries = content.entries(stateDictionary) ?? []
         var total = 0
-        for (name, value) in entries {
-            guard case .tensor(let number) = value else { continue }
+        for (name, number) in found.tensors {
             let tensor = content.tensors[number]
             let storage = content.storages[tensor.storage]
             guard let start = places[storage.key] else {
@@ -41,40 +41,20 @@ public struct PyTorchFile: Sendable {
             total += tensor.shape.reduce(1, *) * storage.elementType.byteCount
         }
         // Tensors may share storage; a small file that becomes a large one is not a checkpoint.
-        guard total <= 4 * bytes.count else {
-            throw .weights("\(source): its tensors would take \(total) bytes, the file has \(bytes.count)")
+        guard total <= 4 * file.count else {
+            throw .weights("\(source): its tensors would take \(total) bytes, the file has \(file.count)")
         }
     }
 
-    private var stateDictionary = PickleValue.none
+    /// Whether a file begins as one that `torch.save` wrote: a zip file, or a pickle of protocol 2 or later.
+    static func isOne(_ file: InputFile) -> Bool {
+        guard !isZip(file) else { return true }
+        guard let start = try? file.bytes(0..<min(file.count, 2)), start.count == 2 else { return false }
+        return start[0] == 0x80 && (2...5).contains(start[1])
+    }
 
-    /// Finds the state dictionary: the dictionary itself if it has tensors, or the first of the usual keys in it.
-    private mutating func find(_ content: PickleContent, key: String?, source: String) throws(ModelError) {
-        var value = content.top
-        var keys: [String] = []
-        var wanted = key?.split(separator: ".").map(String.init)
-        for _ in 0..<4 {
-            guard let entries = content.entries(value) else { break }
-            let dictionary = Dictionary(entries.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
-            if let next = wanted?.first {
-                guard let inner = dictionary[next] else {
-                    throw .weights("\(source): no '\(next)' in it; it has: \(entries.map(\.key).prefix(12).joined(separator: ", "))")
-                }
-                wanted?.removeFirst()
-                keys.append(next)
-                value = inner
-            } else if entries.contains(where: { if case .tensor = $0.value { true } else { false } }) {
-                (stateDictionary, path) = (value, keys.joined(separator: "."))
-                return
-            } else if let next = Self.knownKeys.first(where: { dictionary[$0].flatMap(content.entries)?.isEmpty == false }) {
-                keys.append(next)
-                value = dictionary[next] ?? .none
-            } else {
-                let found = entries.map(\.key).prefix(12).joined(separator: ", ")
-                throw .weights("\(source): no state dictionary under \(Self.knownKeys.joined(separator: ", ")); it has: \(found)")
-            }
-        }
-        throw .weights("\(source): no dictionary of tensors in it")
+    private static func isZip(_ file: InputFile) -> Bool {
+        (try? file.bytes(0..<min(file.count, ZipDirectory.signature.count))) == ZipDirectory.signature
     }
 
     private static func tensor(_ name: String, _ tensor: PickleTensor, _ type: SafeTensors.ElementType, start: Int) -> ImportedTensor {
@@ -94,8 +74,9 @@ public struct PyTorchFile: Sendable {
 
 extension PyTorchFile {
     /// The zip format: `…/data.pkl`, and a member `…/data/KEY` for each storage. Returns where each storage begins, by key.
-    private static func readZip(_ bytes: UnsafeRawBufferPointer, source: String) throws(ModelError) -> (PickleContent, [String: Int]) {
-        let directory = try ZipDirectory(bytes, source: source)
+    private static func readZip(_ file: InputFile) throws(ModelError) -> (PickleContent, [String: Int]) {
+        let source = file.path
+        let directory = try ZipDirectory(file)
         let pickles = directory.members.keys.filter { $0.hasSuffix("/data.pkl") && $0.utf8.count(where: { $0 == UInt8(ascii: "/") }) == 1 }
         guard let name = pickles.first, pickles.count == 1, let range = directory.members[name] else {
             throw .weights("\(source): a zip file, but not PyTorch's: it has no data.pkl")
@@ -104,11 +85,12 @@ extension PyTorchFile {
         guard directory.members["\(folder)constants.pkl"] == nil else {
             throw .weights("\(source): a TorchScript program; save its tensors: torch.save(torch.jit.load(FILE).state_dict(), NEW)")
         }
-        if let order = directory.members["\(folder)byteorder"], !bytes[order].elementsEqual("little".utf8) {
+        let little = Array("little".utf8)
+        if let order = directory.members["\(folder)byteorder"], try file.bytes(order.lowerBound..<min(order.upperBound, order.lowerBound + little.count + 1)) != little {
             throw .weights("\(source): written on a big-endian machine, which is not supported")
         }
         guard range.count <= pickleLimit else { throw .weights("\(source): a pickle of \(range.count) bytes describes no network") }
-        var machine = PickleMachine(ByteReader(bytes, source: source, range: range))
+        var machine = PickleMachine(ByteReader(file, range: range))
         let content = try machine.run()
         var places: [String: Int] = [:]
         for storage in content.storages {
@@ -124,14 +106,16 @@ extension PyTorchFile {
 
     /// The format before 1.6: pickles of a magic number, the version, facts about the system, the object, and the storages' keys; then for each
     /// key a count and the elements.
-    private static func readSequence(_ bytes: UnsafeRawBufferPointer, source: String) throws(ModelError) -> (PickleContent, [String: Int]) {
-        guard bytes.count > 15, bytes[0] == 0x80, bytes[2..<15].elementsEqual(magic) else {
+    private static func readSequence(_ file: InputFile) throws(ModelError) -> (PickleContent, [String: Int]) {
+        let source = file.path
+        var reader = ByteReader(file)
+        _ = try reader.bytes(2)
+        guard reader.remaining > magic.count, try reader.bytes(UInt64(magic.count)).elementsEqual(magic) else {
             throw .weights("\(source): not a file that torch.save wrote")
         }
-        var reader = ByteReader(bytes, source: source, range: 15..<bytes.count)
         var contents: [PickleContent] = []
         for _ in 0..<4 {
-            let limited = ByteReader(bytes, source: source, range: reader.position..<min(reader.end, reader.position + pickleLimit))
+            let limited = ByteReader(file, range: reader.position..<min(reader.end, reader.position + pickleLimit))
             var machine = PickleMachine(limited)
             contents.append(try machine.run())
             _ = try reader.take(UInt64(machine.reader.position - reader.position))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Fixtures/imports: small Caffe models and PyTorch checkpoints, what Caffe's arithmetic and PyTorch compute for them, and files that
+"""Writes Fixtures: small Caffe models and PyTorch checkpoints, what Caffe's arithmetic and PyTorch compute for them, and files that
 must be refused.
 
     python3 -m venv venv && venv/bin/pip install torch torchvision timm numpy pillow
@@ -15,7 +15,7 @@ import make_caffe, make_golden
 import timm, torch, torch.nn as nn
 from timm.models import senet
 
-OUT = f"{HERE}/Fixtures/imports"
+OUT = f"{HERE}/Fixtures"
 
 def record(name, shape, single, double):
     logits = [[float(f"{v:.9g}") for v in row] for row in double.flatten(1).tolist()]

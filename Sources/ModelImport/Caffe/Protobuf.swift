@@ -1,3 +1,5 @@
+import SENet
+
 /// The fields of a protocol buffer's message that matter here, by number; others are stepped over.
 struct ProtobufSchema: Sendable {
     indirect enum Kind: Sendable {
@@ -76,11 +78,9 @@ struct ProtobufReader {
     private var fieldsLeft: Int
 
     /// - Throws: `ModelError.weights` if the bytes are cut off or break the format, or hold more than `fieldLimit` fields.
-    static func read(
-        _ bytes: UnsafeRawBufferPointer, source: String, schema: ProtobufSchema, fieldLimit: Int = 1_000_000
-    ) throws(ModelError) -> ProtobufMessage {
-        var reader = ProtobufReader(reader: ByteReader(bytes, source: source), fieldsLeft: fieldLimit)
-        return try reader.message(schema, end: bytes.count)
+    static func read(_ file: InputFile, schema: ProtobufSchema, fieldLimit: Int = 1_000_000) throws(ModelError) -> ProtobufMessage {
+        var reader = ProtobufReader(reader: ByteReader(file), fieldsLeft: fieldLimit)
+        return try reader.message(schema, end: file.count)
     }
 
     private mutating func message(_ schema: ProtobufSchema, end: Int) throws(ModelError) -> ProtobufMessage {

@@ -1,3 +1,5 @@
+import SENet
+
 /// What shapes cannot tell about a residual network.
 public struct ResidualConventions: Sendable, Equatable {
     public enum StridePlace: String, Sendable, CaseIterable {
@@ -40,7 +42,7 @@ struct ResidualImport {
     private var channels = 0
 
     /// - Throws: `ModelError.weights` where the shapes do not fit each other.
-    static func model(_ tensors: [ImportedTensor], file: MappedFile, conventions: ResidualConventions) throws(ModelError) -> ImportedModel {
+    static func model(_ tensors: [ImportedTensor], file: InputFile, conventions: ResidualConventions) throws(ModelError) -> ImportedModel {
         var builder = try ResidualImport(ResidualStructure(tensors), tensors, conventions)
         return try builder.build(file)
     }
@@ -51,7 +53,7 @@ struct ResidualImport {
         isPort = tensors.contains { $0.name.contains("layer0.") }
     }
 
-    private mutating func build(_ file: MappedFile) throws(ModelError) -> ImportedModel {
+    private mutating func build(_ file: InputFile) throws(ModelError) -> ImportedModel {
         channels = structure.stem[0].convolution.weight[1]
         let inputChannels = channels
         var value = try stem()
@@ -71,6 +73,7 @@ struct ResidualImport {
         let network = Network(name: "imported", inputChannels: inputChannels, operations: operations)
         var model = ImportedModel(network: network, tensors: tensors, file: file)
         model.findings = findings
+        model.leftOut = structure.beside
         model.assumptions = assumptions
         return model
     }
@@ -87,12 +90,13 @@ struct ResidualImport {
         weight.shape = shape ?? weight.shape
         tensors.append(weight)
         guard hasBias else { return }
-        let parameter = Parameter(name: "\(name).bias", shape: [weight.shape[0]])
-        let bias = module.tensors["bias"]
-        guard bias?.shape ?? parameter.shape == parameter.shape else {
-            throw ResidualStructure.failure("the bias of \(module.name) does not have \(weight.shape[0]) values")
+        let count = weight.shape[0]
+        let zeros = ImportedTensor(name: "", shape: [count], values: .computed([Float](repeating: 0, count: count)))
+        let bias = module.tensors["bias"] ?? zeros
+        guard bias.shape == zeros.shape else {
+            throw ResidualStructure.failure("the bias of \(module.name) does not have \(count) values")
         }
-        tensors.append(bias?.named(parameter.name) ?? ImportedTensor(parameter, repeating: 0))
+        tensors.append(bias.named("\(name).bias"))
     }
 
     /// A convolution and its batch norm.
