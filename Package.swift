@@ -24,6 +24,7 @@ let package = Package(
         .target(name: "CImageRows", dependencies: ["CJPEG", "CPNG"]),
         .target(name: "Threads"),
         .target(name: "SENet", dependencies: ["CKernels", "COpenBLAS", "Threads"]),
+        .target(name: "ModelImport", dependencies: ["SENet"]),
         .target(name: "Imaging", dependencies: ["CImageRows", "CWebP"]),
         .target(
             name: "Serving",
@@ -49,7 +50,7 @@ let package = Package(
             name: "excite",
             dependencies: [
                 "SENet", "Imaging", "Serving", "Service", "HTTPClient", "HTTPServer", "LoadTesting", "ModelHub",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
+                "ModelImport", .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
@@ -57,7 +58,9 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"],
-            exclude: ["Fixtures", "make_gates.py", "make_imports.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+            exclude: ["Fixtures", "make_gates.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+        .testTarget(
+            name: "ModelImportTests", dependencies: ["ModelImport", "SENet"], exclude: ["Fixtures", "make_imports.py"]),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"],
             exclude: ["Fixtures", "make_images.py", "make_resample_cases.py", "measure_intake.py", "compare_pillow.py"]),
@@ -82,7 +85,7 @@ if Context.environment["EXCITE_FUZZ"] != nil {
     package.targets += [
         .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
         .executableTarget(
-            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "SENet", "Serving"], path: "Tests/Fuzz/Sources"),
+            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "ModelImport", "SENet", "Serving"], path: "Tests/Fuzz/Sources"),
     ]
 }
 

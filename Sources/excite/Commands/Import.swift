@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import ModelImport
 import Glibc
 import SENet
 import Service
