@@ -99,7 +99,8 @@ struct DrawnNetwork {
         append(
             .convolution(
                 Convolution(
-                    inputs: channels, outputs: outputs, kernel: kernel, stride: pick([1, 1, 1, 1, 2, 2, 3]), padding: padding, groups: groups,
+                    inputs: channels, outputs: outputs, kernel: kernel, stride: pick([1, 1, 1, 1, 2, 2, 3]), padding: padding,
+                    groups: groups,
                     bias: chance(0.5))), [from])
     }
 
@@ -188,7 +189,9 @@ struct DrawnNetwork {
         case 3: addActivation(from)
         case 4: append(.blurPooling(BlurPooling(stride: pick([1, 2]), padding: .zeros)), [from])
         case 5: append(.globalPooling(pick([.average, .max])), [from])
-        case 6: append(.gate(Gate(channels: channels, hidden: 4, squeeze: pick([.average, .max]), excitation: pick([.sigmoid, .tanh]))), [from])
+        case 6:
+            append(
+                .gate(Gate(channels: channels, hidden: 4, squeeze: pick([.average, .max]), excitation: pick([.sigmoid, .tanh]))), [from])
         case 7: addScale(from)
         case 8: addSum(from)
         case 9: addConcatenation(from)

@@ -25,7 +25,8 @@ struct DrawnNetworkTests {
                 let (found, allowed) = (error(logits.map { Double($0) }, reference[image]), golden.tolerance(isWinograd: isWinograd))
                 #expect(
                     found <= allowed,
-                    "\(plan.instructionSet)\(onlyGemm ? ", general" : ""), image \(image): off by \(found), allowed \(allowed), in \(drawn.text)")
+                    "\(plan.instructionSet)\(onlyGemm ? ", general" : ""), image \(image): off by \(found), allowed \(allowed), in \(drawn.text)"
+                )
             }
         }
     }

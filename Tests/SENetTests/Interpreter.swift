@@ -83,7 +83,9 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
             for channel in 0..<depth {
                 for row in 0..<kernel {
                     for column in 0..<kernel {
-                        let (y, x) = (y * convolution.stride + row - convolution.padding, x * convolution.stride + column - convolution.padding)
+                        let (y, x) = (
+                            y * convolution.stride + row - convolution.padding, x * convolution.stride + column - convolution.padding
+                        )
                         guard input.contains(y, x) else { continue }
                         let weight = tensors[0][((output * depth + channel) * kernel + row) * kernel + column]
                         sum += input[group * depth + channel, y, x] * weight
