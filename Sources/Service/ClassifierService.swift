@@ -51,7 +51,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
             [.classify(deadlines: configuration.deadlines), .operations(readiness: readiness, metrics: metrics)], readiness: readiness)
         let log = RequestLog(gateway, logger: logger, metrics: metrics)
         let server = try Server(
-            configuration: configuration.server, refusal: gateway.refusal, handle: gateway.handle, render: gateway.render,
+            configuration: configuration.server, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
             completed: log.completed)
         metrics.declare(server, readiness)
         logger.info("listening", metadata: ["host": .string(configuration.server.host), "port": .stringConvertible(Int(server.port))])

@@ -40,7 +40,7 @@ final class TestService {
         let log = RequestLog(gateway, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
         self.gateway = gateway
         server = try Server(
-            configuration: configuration, refusal: gateway.refusal, handle: gateway.handle, render: gateway.render,
+            configuration: configuration, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
             completed: log.completed)
     }
 
