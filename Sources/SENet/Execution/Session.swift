@@ -1,12 +1,14 @@
-/// Runs a plan: one arena and one team of threads. Belongs to one thread at a time; any number of sessions share a plan.
+/// Runs a plan in a workspace. Belongs to one thread at a time, with all other sessions of the workspace; any number of sessions share a plan.
 public final class Session {
     public let plan: Plan
-    public let threads: Int
+    /// How many threads compute, the caller of `run` among them.
+    public var threads: Int { workspace.threads }
     /// The most images that one run takes.
     public let largestBatch: Int
 
-    private let team: ThreadTeam
-    private let arena: AlignedMemory
+    private let workspace: Workspace
+    private var team: ThreadTeam { workspace.team }
+    private var arena: AlignedMemory { workspace.arena }
     /// Images of the run in progress.
     private var images = 0
     /// Called by one thread with the index of each step, and the images that it was done for, when all threads are done with it.
@@ -14,16 +16,22 @@ public final class Session {
     /// What each thread does in a run; made once, because a closure made anew is an allocation.
     private lazy var computation: (Int) -> Void = { [unowned self] thread in compute(thread) }
 
-    /// - Parameters:
-    ///   - threads: how many threads compute, the caller of `run` among them.
-    ///   - largestBatch: what the arena is made for.
+    /// Makes a workspace of its own.
+    ///
     /// - Throws: `ModelError.engine` if memory or threads cannot be had.
-    public init(plan: Plan, threads: Int, largestBatch: Int) throws(ModelError) {
+    public convenience init(plan: Plan, threads: Int, largestBatch: Int) throws(ModelError) {
+        try self.init(plan: plan, workspace: Workspace(threads: threads), largestBatch: largestBatch)
+    }
+
+    /// - Parameters:
+    ///   - workspace: may be other sessions', too: none of them is to run now, and what they have computed is lost.
+    ///   - largestBatch: what there is to be memory for.
+    /// - Throws: `ModelError.engine` if memory cannot be had.
+    public init(plan: Plan, workspace: Workspace, largestBatch: Int) throws(ModelError) {
         self.plan = plan
-        self.threads = max(1, threads)
+        self.workspace = workspace
         self.largestBatch = max(1, largestBatch)
-        team = try ThreadTeam(count: self.threads)
-        arena = try AlignedMemory(byteCount: plan.arenaBytes(threads: self.threads, largestBatch: self.largestBatch))
+        try workspace.reserve(byteCount: plan.arenaBytes(threads: workspace.threads, largestBatch: self.largestBatch))
     }
 
     /// Where image `index` of the next batch is to be written: (channels, height, width), row-major, to be filled anew for each run.
@@ -32,7 +40,8 @@ public final class Session {
         return UnsafeMutableBufferPointer(start: floats(plan.input, of: index), count: plan.inputShape.count)
     }
 
-    /// The logits of image `index` of the last batch, one a class. Valid until the next input is written.
+    /// The logits of image `index` of the last batch, one a class. Valid until the next input is written, to this or another session of the
+    /// workspace.
     public func logits(_ index: Int) -> UnsafeBufferPointer<Float> {
         precondition(index < largestBatch)
         return UnsafeBufferPointer(start: floats(plan.output, of: index), count: plan.classes)

@@ -1,6 +1,4 @@
 import Foundation
-import SENet
-import Threads
 
 /// How often a model is right, counted image by image.
 public struct Evaluation: Sendable {
@@ -65,40 +63,5 @@ public struct Evaluation: Sendable {
         let middle = scale * (share + z * z / (2 * count))
         let half = scale * z * (share * (1 - share) / count + z * z / (4 * count * count)).squareRoot()
         return max(0, min(middle - half, share))...min(1, max(middle + half, share))
-    }
-}
-
-extension EnginePool {
-    /// Classifies one image after another, with as many on their way as keep the engine in full batches and no more than may wait, and hands
-    /// the answers over in the images' order. Both closures are called on the caller's thread.
-    ///
-    /// - Parameters:
-    ///   - next: a request with the next image; nil when there are no more.
-    ///   - answer: takes the image's number, from 0, and its answer.
-    public func classify(
-        all next: () throws -> ClassificationRequest?, answer: (Int, Result<Classification, ClassificationError>) throws -> Void
-    ) rethrows {
-        let fullBatches = options.sessions * options.largestBatch
-        let window = max(1, min(options.queue ?? fullBatches, 2 * fullBatches))
-        let (answers, arrival) = (Monitor<[Int: Result<Classification, ClassificationError>]>([:]), Condition())
-        var (submitted, answered, isAtEnd) = (0, 0, false)
-        while true {
-            while !isAtEnd, submitted - answered < window {
-                guard let request = try next() else {
-                    isAtEnd = true
-                    break
-                }
-                let index = submitted
-                submitted += 1
-                submit(request) { results in
-                    answers.withLock { $0[index] = results.first }
-                    arrival.signal()
-                }
-            }
-            guard answered < submitted else { return }
-            let result = answers.wait(on: arrival) { $0.removeValue(forKey: answered) }
-            try answer(answered, result)
-            answered += 1
-        }
     }
 }

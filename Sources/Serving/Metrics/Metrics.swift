@@ -26,8 +26,8 @@ public final class Metrics: Sendable {
     }
 
     /// - Parameter buckets: their upper bounds, ascending; +Inf is added.
-    public func histogram(_ name: String, help: String, labels: [String] = [], buckets: [Double] = durations) -> Histogram {
-        add(Histogram(Description(name: name, help: help, kind: .histogram, labels: labels), buckets: buckets))
+    public func histogram(_ name: String, help: String, labels: [String] = [], buckets: [Double] = durations) -> BucketHistogram {
+        add(BucketHistogram(Description(name: name, help: help, kind: .histogram, labels: labels), buckets: buckets))
     }
 
     /// A metric that is read when it is rendered, with the value of its label where it has one; nothing for nil.
@@ -145,7 +145,7 @@ public final class Gauge: MetricFamily {
 }
 
 /// How many values lay below each of some bounds.
-public final class Histogram: MetricFamily {
+public final class BucketHistogram: MetricFamily {
     private struct Counts {
         var buckets: [UInt64]
         var sum = 0.0

@@ -27,6 +27,13 @@ public final class Model: Sendable {
     public var multiplyAccumulates: Int { plan.summaries.reduce(0) { $0 + $1.multiplyAccumulates } }
 }
 
+/// A model is equal to itself only: two that were loaded from the same folder are two.
+extension Model: Hashable {
+    public static func == (a: Model, b: Model) -> Bool { a === b }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}
+
 extension Preprocessing {
     /// The evaluation transform that the checkpoint's configuration describes.
     ///

@@ -13,7 +13,7 @@ public struct Prediction: Sendable, Equatable {
 
 extension Prediction {
     /// The `count` most probable classes, best first; of equal ones the lower index first. Exponentials and their sum in double.
-    public static func best(_ count: Int, of logits: UnsafeBufferPointer<Float>, labels: Labels) -> [Prediction] {
+    public static func best(_ count: Int, of logits: [Float], labels: Labels) -> [Prediction] {
         let largest = Double(logits.max() ?? 0)
         var total = 0.0
         for logit in logits { total += exp(Double(logit) - largest) }

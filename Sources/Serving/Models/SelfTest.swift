@@ -1,6 +1,5 @@
 import Foundation
 import SENet
-import Threads
 
 /// An image that lies beside a model with the classes that the training framework gives for it: `self-test.json`.
 ///
@@ -49,37 +48,28 @@ public struct SelfTest: Decodable, Sendable {
 }
 
 extension EnginePool {
-    /// Classifies each model's self-test image as a request would be.
+    /// Runs each model's self-test image as a request would.
     ///
     /// - Returns: what is wrong, nil if all answers are as recorded.
     /// - Throws: `ModelError` if a self-test cannot be read.
     public func selfTest() throws(ModelError) -> String? {
         for model in models {
-            guard let folder = model.source.folder, let test = try SelfTest.load(folder: folder) else { continue }
-            guard let data = FileManager.default.contents(atPath: "\(folder)/\(test.image)") else {
-                throw .file("\(folder)/\(test.image): cannot be read; self-test.json names it")
-            }
-            let request = ClassificationRequest(image: Array(data), model: model, top: test.predictions.count)
-            switch classify(request) {
-            case .success(let answer):
-                if let difference = test.difference(from: answer.predictions) { return "\(model.name): \(difference)" }
-            case .failure(let error):
-                return "\(model.name): \(test.image): \(error)"
-            }
+            if let difference = try selfTest(model) { return difference }
         }
         return nil
     }
 
-    /// Classifies one image and waits for the answer.
-    ///
-    /// - Precondition: the request has one image.
-    public func classify(_ request: ClassificationRequest) -> Result<Classification, ClassificationError> {
-        precondition(request.images.count == 1, "one image, not \(request.images.count)")
-        let (answer, isHere) = (Monitor<Result<Classification, ClassificationError>?>(nil), Condition())
-        submit(request) { results in
-            answer.withLock { $0 = results.first }
-            isHere.signal()
+    /// The same for one model.
+    public func selfTest(_ model: Model) throws(ModelError) -> String? {
+        guard let folder = model.source.folder, let test = try SelfTest.load(folder: folder) else { return nil }
+        guard let data = FileManager.default.contents(atPath: "\(folder)/\(test.image)") else {
+            throw .file("\(folder)/\(test.image): cannot be read; self-test.json names it")
         }
-        return answer.wait(on: isHere) { $0 }
+        switch infer(InferenceRequest(image: Array(data), model: model)) {
+        case .success(let answer):
+            let predictions = answer.predictions(test.predictions.count, labels: model.labels)
+            return test.difference(from: predictions).map { "\(model.name): \($0)" }
+        case .failure(let error): return "\(model.name): \(test.image): \(error)"
+        }
     }
 }

@@ -2,23 +2,23 @@ import Imaging
 import SENet
 import Threads
 
-/// Classifies images: lanes take what waits, decode it and run it in batches.
+/// Runs models on images and tensors: lanes take what waits, prepare it and run it in batches.
 ///
-/// By default no timer forms batches: while the lanes are busy images gather, and a lone image never waits. Everything is bounded: what is
-/// not refused at once is answered.
+/// By default no timer forms batches: while the lanes are busy inputs gather, and a lone one never waits. Everything is bounded: what is not
+/// refused at once is answered. Models come and go while requests run.
 public final class EnginePool: Sendable {
     public struct Options: Sendable {
         /// Threads that compute, over all sessions.
         public var threads: Int
-        /// The most images that one run takes.
+        /// The most inputs that one run takes.
         public var largestBatch = 16
         /// How long a free session waits for a fuller batch.
         public var maxDelay: Duration = .zero
-        /// The most images of one model that may wait; nil for what one second of measured throughput clears.
+        /// The most inputs of one model that may wait; nil for what one second of measured throughput clears.
         public var queue: Int?
         /// The most requests that one client may have in flight; 0 for no limit.
         public var clientRequests = 0
-        /// How long a batch waits for an image when all others are decoded; at least four times what an image usually takes.
+        /// How long a batch waits for an input when all others are decoded; at least four times what an image usually takes.
         public var stragglerWait: Duration = .milliseconds(20)
         public var decoder = ImageDecoder()
 
@@ -30,62 +30,34 @@ public final class EnginePool: Sendable {
         var threadsPerSession: Int { max(1, threads / sessions) }
     }
 
-    struct State {
-        var queue: WaitingQueue
-        var lanes: [LaneState]
-        var admission: Admission
-        /// Seconds that decoding an image usually takes.
-        var usualDecode = 0.0
-        /// Requests in flight, where they are limited.
-        var clients: [String: Int] = [:]
-        /// Images accepted and not yet answered.
-        var unanswered = 0
-        /// Answers that are being given.
-        var answering = 0
-        /// No more requests are accepted.
-        var isClosed = false
-        /// The threads are to end.
-        var isOver = false
-        var startedLanes = 0
-        var startFailure: ModelError?
-
-        /// Follows what decoding takes; a rare huge image hardly changes what is usual.
-        mutating func decoded(seconds: Double) {
-            guard usualDecode > 0 else {
-                usualDecode = seconds
-                return
-            }
-            usualDecode += 0.05 * (min(seconds, 4 * usualDecode) - usualDecode)
-        }
+    /// What the threads of a lane wait for.
+    struct Lane: Sendable {
+        let index: Int
+        /// There may be an input to prepare.
+        let work = Condition()
+        /// There may be a batch to run, or a session to be opened or closed.
+        let batch = Condition()
     }
 
-    public let models: [Model]
     public let options: Options
     let metrics: PoolMetrics
-    let monitor: Monitor<State>
+    let monitor: Monitor<PoolState>
     let lanes: [Lane]
-    /// The start, and the end, wait for it.
+    /// Whoever adds or removes a model, or closes the pool, waits for it.
     let progress = Condition()
 
-    /// Starts the threads and runs each model once, so that the first request finds memory and caches warm.
+    /// Starts the threads and adds the models.
     ///
     /// - Throws: `ModelError.engine` if memory or threads cannot be had.
     public init(models: [Model], options: Options, metrics: Metrics = Metrics()) throws(ModelError) {
-        self.models = models
         self.options = options
         self.metrics = PoolMetrics(metrics)
-        lanes = (0..<options.sessions).map(Lane.init)
-        monitor = Monitor(
-            State(
-                queue: WaitingQueue(models: models.count), lanes: lanes.map { _ in LaneState() },
-                admission: Admission(models: models.count, options: options)))
+        lanes = (0..<options.sessions).map { Lane(index: $0) }
+        monitor = Monitor(PoolState(options))
         declareReadings(metrics)
         do throws(ModelError) {
             try startThreads()
-            let failure = monitor.wait(on: progress) { state -> ModelError?? in
-                state.startFailure != nil || state.startedLanes == options.sessions ? .some(state.startFailure) : nil
-            }
-            if let failure { throw failure }
+            for model in models { try add(model) }
         } catch {
             close()
             throw error
@@ -104,130 +76,75 @@ public final class EnginePool: Sendable {
         }
     }
 
-    /// Images accepted and not yet answered.
-    public var unanswered: Int { monitor.withLock(\.unanswered) }
+    /// Inputs accepted and not yet answered.
+    public var unanswered: Int { monitor.withLock(\.models.unanswered) }
 
-    /// Takes all images of a request, or refuses it at once.
+    /// Takes all inputs of a request, or refuses it at once.
     ///
-    /// - Parameter answer: called exactly once, with the images' answers in their order: on any thread, here if it is a refusal.
-    /// - Precondition: there is an image, and the request's model is one of the pool's.
-    public func submit(
-        _ request: ClassificationRequest, answer: @escaping @Sendable ([Result<Classification, ClassificationError>]) -> Void
-    ) {
-        let model = index(of: request.model)
-        precondition(!request.images.isEmpty, "a request without images")
-        let (now, pending) = (ContinuousClock.now, PendingRequest(request, model: model, answer: answer))
-        let refusal: ClassificationError? = monitor.withLock { state in
-            if let refusal = state.refusal(request, model: model, options: options, now: now) { return refusal }
-            if options.clientRequests > 0 { state.clients[request.client, default: 0] += 1 }
-            state.unanswered += request.images.count
-            for (index, image) in request.images.enumerated() {
-                state.queue.append(Job(request: pending, index: index, submitted: now, image: image))
-            }
-            wakeDecoders(state, model: model, images: request.images.count)
+    /// - Parameter answer: called exactly once, with the inputs' answers in their order: on any thread, here if it is a refusal.
+    /// - Precondition: there is an input.
+    public func submit(_ request: InferenceRequest, answer: @escaping @Sendable ([Result<Inference, InferenceError>]) -> Void) {
+        precondition(!request.inputs.isEmpty, "a request without inputs")
+        let (now, pending) = (ContinuousClock.now, PendingRequest(request, answer: answer))
+        let refusal: InferenceError? = monitor.withLock { state in
+            if let refusal = state.refusal(request, at: now) { return refusal }
+            state.accept(request, pending, at: now)
+            wakeDecoders(state, model: request.model, inputs: request.inputs.count)
             return nil
         }
         if let refusal {
-            metrics.reject(refusal, images: request.images.count)
-            answer(request.images.map { _ in .failure(refusal) })
+            metrics.reject(refusal, inputs: request.inputs.count)
+            answer(request.inputs.map { _ in .failure(refusal) })
         }
     }
 
-    /// Why a request would be refused now, as far as can be told before its images are here; counted as a refusal. Nil if it would not.
+    /// Why a request would be refused now, as far as can be told before its inputs are here; counted as a refusal. Nil if it would not.
     ///
-    /// - Parameter request: without images; one is reckoned with.
-    /// - Precondition: the request's model is one of the pool's.
-    public func refuse(_ request: ClassificationRequest) -> ClassificationError? {
-        let model = index(of: request.model)
-        let refusal = monitor.withLock { $0.refusal(request, model: model, options: options, now: .now) }
+    /// - Parameter request: without inputs; one is reckoned with.
+    public func refuse(_ request: InferenceRequest) -> InferenceError? {
+        let refusal = monitor.withLock { $0.refusal(request, at: .now) }
         if let refusal { metrics.reject(refusal) }
         return refusal
     }
 
-    private func index(of model: Model) -> Int {
-        guard let index = models.firstIndex(where: { $0 === model }) else {
-            preconditionFailure("the pool has no session for \(model.name)")
-        }
-        return index
-    }
-
-    /// Refuses new images, waits until every accepted one is answered, and ends the threads.
+    /// Refuses new requests, waits until every accepted input is answered, and ends the threads.
     public func close() {
         monitor.withLock { $0.isClosed = true }
-        for lane in lanes { lane.batch.broadcast() }
+        // A batch that waits to become fuller need not any more.
+        for lane in lanes { lane.batch.signal() }
         monitor.wait(on: progress) { state -> Void? in
-            guard state.unanswered == 0, state.answering == 0 else { return nil }
+            guard state.models.all.allSatisfy(\.isQuiet) else { return nil }
             state.isOver = true
             return ()
         }
         for lane in lanes {
             lane.work.broadcast()
-            lane.batch.broadcast()
+            lane.batch.signal()
         }
+        progress.broadcast()
     }
 
-    /// Answers for an image; makes room first: who has an answer may send the next request at once.
-    func finish(_ job: Job, _ result: PendingRequest.Answer) {
+    /// Answers for an input; makes room first: who has an answer may send the next request at once.
+    func finish<Stage>(_ job: Job<Stage>, _ result: PendingRequest.Answer) {
         if case .failure(let error) = result { metrics.reject(error) }
-        let answers = job.request.take(result, for: job.index)
-        monitor.withLock { state in
-            state.unanswered -= 1
-            guard answers != nil else { return }
-            state.answering += 1
-            guard options.clientRequests > 0 else { return }
-            let left = (state.clients[job.request.client] ?? 1) - 1
-            state.clients[job.request.client] = left > 0 ? left : nil
-        }
+        let request = job.request
+        let answers = request.take(result, for: job.index)
+        monitor.withLock { $0.finish(request, isLast: answers != nil) }
         guard let answers else { return }
-        job.request.answer(answers)
-        monitor.withLock {
-            $0.answering -= 1
-            if $0.isClosed { progress.broadcast() }
+        request.answer(answers)
+        monitor.withLock { state in
+            state.answered(request)
+            if state.isClosed || state.models[request.model]?.phase == .leaving { progress.broadcast() }
         }
     }
 
-    /// Wakes decoders for images that have come: of a free lane, else of one whose batch they can join. Where there is none, the lane that
-    /// is free next looks by itself.
-    func wakeDecoders(_ state: State, model: Int, images: Int) {
-        func index(where condition: (LaneState) -> Bool) -> Int? {
-            state.lanes.firstIndex { $0.hasRoom(model: model, largestBatch: options.largestBatch) && condition($0) }
-        }
-        guard let index = index(where: { $0.gathering == nil }) ?? index(where: { _ in true }) else {
+    /// Wakes decoders for inputs that have come. Where no lane has room, the one that is free next looks by itself.
+    func wakeDecoders(_ state: PoolState, model: Model, inputs: Int) {
+        guard let lane = state.laneWithRoom(for: model) else {
             // Batches of other models that wait to become fuller need not any more.
-            for (lane, state) in zip(lanes, state.lanes) where state.gathering != nil { lane.batch.signal() }
+            for lane in lanes where state.lanes[lane.index].forming != nil { lane.batch.signal() }
             return
         }
-        if images == 1 { lanes[index].work.signal() } else { lanes[index].work.broadcast() }
+        if inputs == 1 { lanes[lane].work.signal() } else { lanes[lane].work.broadcast() }
     }
-}
-
-extension EnginePool.State {
-    fileprivate func refusal(
-        _ request: ClassificationRequest, model: Int, options: EnginePool.Options, now: ContinuousClock.Instant
-    ) -> ClassificationError? {
-        guard !isClosed else { return .unavailable }
-        let backlog = backlog(at: now)
-        if options.clientRequests > 0, clients[request.client, default: 0] >= options.clientRequests {
-            return .tooManyFromClient(retryAfter: .seconds(backlog / Double(lanes.count)))
-        }
-        return admission.refusal(
-            model: model, images: max(1, request.images.count), waiting: queue.count(model: model), backlog: backlog,
-            remaining: request.deadline.map { $0 - now })
-    }
-
-    /// Seconds that one lane would take for all that is accepted.
-    private func backlog(at now: ContinuousClock.Instant) -> Double {
-        var seconds = 0.0
-        for (model, cost) in admission.costs.enumerated() { seconds += cost.each * Double(queue.count(model: model)) }
-        for lane in lanes {
-            if let end = lane.expectedEnd { seconds += max(0, (end - now).seconds) }
-            if let gathering = lane.gathering { seconds += admission.costs[gathering.model].each * Double(gathering.count) }
-        }
-        return seconds
-    }
-}
-
-extension Duration {
-    /// In seconds, as a floating point number.
-    public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

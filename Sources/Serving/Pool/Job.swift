@@ -1,29 +1,64 @@
 import Imaging
+import SENet
 import Threads
 
-/// One image of an accepted request, from its acceptance to its answer.
-struct Job: Sendable {
+/// One input of an accepted request, from its acceptance to its answer. Whoever holds it owes the answer.
+///
+/// What has been done with it is its type: a `WaitingJob` becomes a `PreparedJob`, and only such are in a batch.
+struct Job<Stage: Sendable>: Sendable {
     let request: PendingRequest
-    /// Among the request's images.
+    /// Among the request's inputs.
     let index: Int
     let submitted: ContinuousClock.Instant
-    /// Nil once it is decoded: its bytes are let go.
-    var image: (any EncodedImage)?
-    /// What the network sees of it, and how long that took.
-    var crop: (image: DecodedImage, duration: Duration)?
+    let stage: Stage
 
-    var model: Int { request.model }
+    /// The same job one stage on: what the stage before held is let go.
+    func with<Next>(_ stage: Next) -> Job<Next> { Job<Next>(request: request, index: index, submitted: submitted, stage: stage) }
 
     func isLate(at now: ContinuousClock.Instant) -> Bool { request.deadline.map { $0 < now } ?? false }
 }
 
-/// An accepted request while its images are on their way.
-final class PendingRequest: Sendable {
-    typealias Answer = Result<Classification, ClassificationError>
+/// Waits for a decoder.
+typealias WaitingJob = Job<WaitingInput>
+/// Waits for a session, or is run.
+typealias PreparedJob = Job<PreparedInput>
 
-    /// The model's place among the pool's.
-    let model: Int
-    let top: Int
+enum WaitingInput: Sendable {
+    case sent(InferenceRequest.Input)
+    /// Prepared when its batch had gone without it.
+    case prepared(PreparedInput)
+}
+
+/// What a decoder has made of an input.
+enum Preparation: Sendable {
+    case prepared(PreparedJob)
+    /// It has had its answer.
+    case answered
+}
+
+/// What goes into a session.
+enum PreparedInput: Sendable {
+    /// What the network sees of an image, and how long it took to decode, resize and crop it.
+    case crop(DecodedImage, decode: Duration)
+    case tensor([Float])
+
+    var image: ImageDescription? { if case .crop(let crop, _) = self { crop.description } else { nil } }
+    var decode: Duration? { if case .crop(_, let decode) = self { decode } else { nil } }
+
+    /// - Parameter input: (3, height, width), row-major.
+    func write(to input: UnsafeMutableBufferPointer<Float>, _ preprocessing: Preprocessing) {
+        switch self {
+        case .crop(let crop, _): preprocessing.normalize(crop.image, into: input)
+        case .tensor(let values): _ = input.update(fromContentsOf: values)
+        }
+    }
+}
+
+/// An accepted request while its inputs are on their way.
+final class PendingRequest: Sendable {
+    typealias Answer = Result<Inference, InferenceError>
+
+    let model: Model
     let wantsGates: Bool
     let deadline: ContinuousClock.Instant?
     let client: String
@@ -31,18 +66,17 @@ final class PendingRequest: Sendable {
     let answer: @Sendable ([Answer]) -> Void
     private let answers: Mutex<(values: [Answer?], missing: Int)>
 
-    init(_ request: ClassificationRequest, model: Int, answer: @escaping @Sendable ([Answer]) -> Void) {
-        self.model = model
-        top = request.top
+    init(_ request: InferenceRequest, answer: @escaping @Sendable ([Answer]) -> Void) {
+        model = request.model
         wantsGates = request.wantsGates
         deadline = request.deadline
         client = request.client
         clientHasLeft = request.clientHasLeft
         self.answer = answer
-        answers = Mutex((Array(repeating: nil, count: request.images.count), request.images.count))
+        answers = Mutex((Array(repeating: nil, count: request.inputs.count), request.inputs.count))
     }
 
-    /// Takes the answer for one image; gives all of them, in their order, when it is the last one.
+    /// Takes the answer for one input; gives all of them, in their order, when it is the last one.
     func take(_ answer: Answer, for index: Int) -> [Answer]? {
         answers.withLock { answers in
             answers.values[index] = answer

@@ -1,5 +1,3 @@
-import SENet
-
 /// The gate of one block for one image: the factors that its channels are scaled with, between 0 and 1 where they come from a sigmoid.
 public struct GateValues: Sendable, Equatable {
     /// The block's gate as the checkpoint names it: `layer1.0.se`.
@@ -22,20 +20,5 @@ public struct GateValues: Sendable, Equatable {
             counts[min(bins - 1, Int(inside * Float(bins)))] += 1
         }
         return counts
-    }
-}
-
-extension Session {
-    /// Runs as many images as `wantsGates` has entries, and gives the gates of those that want them. Where none does it is a plain run.
-    func run(wantsGates: [Bool]) -> [[GateValues]?] {
-        var gates: [[GateValues]?] = wantsGates.map { $0 ? [] : nil }
-        guard wantsGates.contains(true) else {
-            run(images: wantsGates.count)
-            return gates
-        }
-        run(images: wantsGates.count) { gate, image, values in
-            gates[image]?.append(GateValues(name: plan.gates[gate].name, values: Array(values)))
-        }
-        return gates
     }
 }
