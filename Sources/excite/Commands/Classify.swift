@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Imaging
 import SENet
 import Service
 import Serving

@@ -2,6 +2,7 @@ import ArgumentParser
 import Dispatch
 import Glibc
 import LoadTesting
+import Service
 
 struct Load: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -97,7 +98,7 @@ struct Load: ParsableCommand {
     }
 
     private func plan() throws -> LoadPlan {
-        var headers: [(name: String, value: String)] = [("User-Agent", "excite-load/\(Excite.version)")]
+        var headers: [(name: String, value: String)] = [("User-Agent", "excite-load/\(Build.version)")]
         if let deadlineMs { headers.append(("X-Deadline-Ms", "\(deadlineMs)")) }
         var query: [(name: String, value: String)] = []
         if let model { query.append(("model", model)) }

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import ModelHub
 import SENet
+import Service
 
 struct Pull: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,7 +29,7 @@ struct Pull: ParsableCommand {
     func run() throws {
         let entry = try? EmbeddedModel.catalogue()[name]
         let variables = ProcessInfo.processInfo.environment
-        let client = HubClient(options: try .init(environment: variables), userAgent: "excite/\(Excite.version)")
+        let client = HubClient(options: try .init(environment: variables), userAgent: "excite/\(Build.version)")
         if let repository = entry?.repository ?? (Repository.isName(name) ? name : nil) {
             // What is published of the files is published of the main branch's.
             try pull(try Repository(repository, revision: revision), digits: revision == "main" ? entry?.sha256 : nil, client)

@@ -3,6 +3,7 @@ import Logging
 import SENet
 import Service
 import ServiceLifecycle
+import Serving
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
