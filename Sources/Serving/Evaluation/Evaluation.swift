@@ -1,4 +1,3 @@
-import Foundation
 
 /// How often a model is right, counted image by image.
 public struct Evaluation: Sendable {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import SENet
 
 /// Image files in folders.
@@ -38,7 +38,7 @@ public enum ImageFiles {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
         } catch {
-            throw .file("\(folder): cannot be read: \(error.localizedDescription)")
+            throw .cannotRead(folder, error)
         }
     }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import SENet
 
 /// Image files and the class that each shows, by index: what a model is evaluated on.
@@ -48,12 +48,12 @@ public struct LabelledImages: Sendable {
         do {
             text = try String(contentsOfFile: list, encoding: .utf8)
         } catch {
-            throw .file("\(list): cannot be read: \(error.localizedDescription)")
+            throw .cannotRead(list, error)
         }
         let root = URL(filePath: root ?? URL(filePath: list).deletingLastPathComponent().path, directoryHint: .isDirectory)
         let indices = ClassIndices(labels)
         for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
-            let line = line.trimmingCharacters(in: .whitespaces)
+            let line = line.trimmed
             guard !line.isEmpty, !line.hasPrefix("#") else { continue }
             guard let blank = line.lastIndex(where: \.isWhitespace) else {
                 throw .file("\(list): line \(number + 1) is no path and class: '\(line)'")
@@ -63,7 +63,7 @@ public struct LabelledImages: Sendable {
                 leftOut[name, default: 0] += 1
                 continue
             }
-            let path = line[..<blank].trimmingCharacters(in: .whitespaces)
+            let path = line[..<blank].trimmed
             items.append(Item(path: URL(filePath: path, relativeTo: root).path, target: target))
         }
         guard !items.isEmpty else { throw Self.nothingFound(list, leftOut.keys.min(), labels) }

@@ -1,4 +1,3 @@
-import Foundation
 import SENet
 
 /// What the classes of a model are called.
@@ -29,7 +28,7 @@ public struct Labels: Sendable {
     public static func parse(file path: String) throws(ModelError) -> [(name: String, description: String?)] {
         let text = String(decoding: try InputFile.contents(path), as: UTF8.self)
         var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-            .map { $0.trimmingCharacters(in: .whitespaces) }
+            .map { $0.trimmed }
         while lines.last?.isEmpty == true { lines.removeLast() }
         if let empty = lines.firstIndex(of: "") { throw .file("\(path): line \(empty + 1) is empty, but each line is a class") }
         return lines.map { line in

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// One class and its probability.
 public struct Prediction: Sendable, Equatable {

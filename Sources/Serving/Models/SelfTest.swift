@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import SENet
 
 /// An image that lies beside a model with the classes that the training framework gives for it: `self-test.json`.

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// What the process's control groups allow it: its own and those around it. Both versions are read.
 struct ControlGroup {

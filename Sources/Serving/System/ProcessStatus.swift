@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// What the kernel says of this process.
 public enum ProcessStatus {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// How many CPUs this process may use.
 public enum ProcessorCount {
