@@ -1,4 +1,4 @@
-import Crypto
+import CGnuTLS
 import Foundation
 import Threads
 
@@ -61,7 +61,11 @@ public final class FakeHub: Sendable {
 
     public func change(_ body: (inout Behaviour) -> Void) { state.behaviour.withLock { body(&$0) } }
 
-    public static func sha256(_ bytes: [UInt8]) -> String { SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined() }
+    public static func sha256(_ bytes: [UInt8]) -> String {
+        var digest = [UInt8](repeating: 0, count: 32)
+        precondition(gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, bytes.count, &digest) == 0)
+        return digest.map { String(format: "%02x", $0) }.joined()
+    }
 }
 
 extension FakeHub.Behaviour {

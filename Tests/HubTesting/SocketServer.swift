@@ -19,6 +19,8 @@ public final class SocketServer: Sendable {
         public var cutAfter: Int?
         /// The connection is not closed until the client leaves.
         public var stalls = false
+        /// Without it, the body ends where the connection does.
+        public var isSized = true
 
         public init(_ status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
             self.status = status
@@ -45,7 +47,7 @@ public final class SocketServer: Sendable {
             self?.log.withLock { $0.append(request) }
             let reply = answer(request)
             var headers = reply.headers
-            headers["Content-Length"] = headers["Content-Length"] ?? String(reply.body.count)
+            if reply.isSized { headers["Content-Length"] = headers["Content-Length"] ?? String(reply.body.count) }
             headers["Connection"] = "close"
             let lines = ["HTTP/1.1 \(reply.status) x"] + headers.map { "\($0): \($1)" }
             send(connection, Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + reply.body.prefix(reply.cutAfter ?? .max))
@@ -72,7 +74,7 @@ extension SocketServer.Request {
     }
 }
 
-/// A proxy that knows nothing but `CONNECT`.
+/// A proxy for plain HTTP: it passes on one request a connection, and nothing of its own.
 public final class SocketProxy: Sendable {
     public let port: UInt16
     private let listener: Int32
@@ -86,11 +88,13 @@ public final class SocketProxy: Sendable {
         serve(listener) { [weak self] connection in
             guard let head = readHead(connection), let request = SocketServer.Request(head) else { return }
             self?.log.withLock { $0.append(request) }
-            let place = request.target.split(separator: ":").map(String.init)
-            guard request.method == "CONNECT", place.count == 2, let port = UInt16(place[1]), let target = try? connect(place[0], port)
-            else { return send(connection, Array("HTTP/1.1 405 x\r\n\r\n".utf8)) }
+            guard let url = URLComponents(string: request.target), let host = url.host, let port = url.port.flatMap(UInt16.init(exactly:)),
+                let target = try? connect(host, port)
+            else { return send(connection, Array("HTTP/1.1 400 x\r\n\r\n".utf8)) }
             defer { close(target) }
-            send(connection, Array("HTTP/1.1 200 x\r\n\r\n".utf8))
+            let query = url.percentEncodedQuery.map { "?\($0)" } ?? ""
+            let headers = request.headers.filter { !$0.key.hasPrefix("proxy-") }.map { "\($0): \($1)\r\n" }.joined()
+            send(target, Array("\(request.method) \(url.percentEncodedPath)\(query) HTTP/1.1\r\n\(headers)\r\n".utf8))
             relay(connection, target)
         }
     }

@@ -42,50 +42,10 @@ struct NameTests {
     func options() throws {
         for variables in [
             ["HF_ENDPOINT": "hub"], ["HF_ENDPOINT": "ftp://hub"], ["HF_TOKEN": "a b"], ["HF_TOKEN": "a\r\nX: y"],
-            ["HTTPS_PROXY": "https://proxy:1"], ["http_proxy": "://"],
         ] {
             let error = #expect(throws: HubError.self) { _ = try HubClient.Options(environment: variables) }
             #expect(error?.description.contains(variables.keys.first ?? "?") == true, "\(variables): \(error?.description ?? "")")
         }
         #expect(try HubClient.Options(environment: [:]).endpoint.absoluteString == "https://huggingface.co")
-    }
-}
-
-@Suite("Proxies")
-struct ProxyTests {
-    private func proxy(_ environment: [String: String], _ url: String) throws -> String? {
-        let url = try #require(URL(string: url))
-        let proxy = try ProxySettings(environment: environment).proxy(for: url)
-        return proxy.map { "\($0.host):\($0.port)" }
-    }
-
-    @Test("each scheme has its own; ALL_PROXY stands in; small letters win")
-    func schemes() throws {
-        let environment = ["HTTPS_PROXY": "http://secure:3128", "HTTP_PROXY": "plain:3128", "http_proxy": "http://small:1"]
-        #expect(try proxy(environment, "https://hub") == "secure:3128")
-        #expect(try proxy(environment, "http://hub") == "small:1")
-        #expect(try proxy(["ALL_PROXY": "socks5://socks"], "https://hub") == "socks:1080")
-        #expect(try proxy(["HTTPS_PROXY": ""], "https://hub") == nil)
-        #expect(try proxy([:], "https://hub") == nil)
-    }
-
-    @Test(
-        "NO_PROXY names hosts, domains and ports",
-        arguments: [
-            ("hub.example", true), (".example", true), ("example", true), ("*.example", true), ("*", true), ("a, hub.example", true),
-            ("HUB.EXAMPLE", true), ("hub.example:443", true), ("hub.example:80", false), ("ub.example", false), ("other", false),
-            ("", false),
-        ])
-    func exceptions(list: String, isDirect: Bool) throws {
-        let environment = ["HTTPS_PROXY": "http://proxy:1", "NO_PROXY": list]
-        #expect(try (proxy(environment, "https://hub.example/x") == nil) == isDirect)
-    }
-
-    @Test("a proxy's user and password are kept")
-    func authorization() throws {
-        let settings = try ProxySettings(environment: ["https_proxy": "http://me:secret@proxy:1"])
-        let hub = try #require(URL(string: "https://hub"))
-        let proxy = try #require(settings.proxy(for: hub))
-        #expect(proxy.authorization == .basic(username: "me", password: "secret"))
     }
 }

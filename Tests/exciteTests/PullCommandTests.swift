@@ -65,6 +65,23 @@ struct PullCommandTests {
         #expect(row["file_size"] as? Int != nil)
     }
 
+    @Test("goes through the proxy that the environment names, and past it where no_proxy does, by address or by network")
+    func proxies() throws {
+        let (hub, proxy) = (try hub(), try SocketProxy())
+        let address = "http://127.0.0.1:\(proxy.port)"
+        for (variables, isProxied) in [
+            (["http_proxy": address], true), (["ALL_PROXY": address], true), (["http_proxy": address, "NO_PROXY": "127.0.0.3"], true),
+            (["http_proxy": address, "NO_PROXY": "127.0.0.1,127.0.0.2"], false), (["http_proxy": address, "no_proxy": "127.0.0.0/8"], false),
+        ] {
+            let before = proxy.requests.count
+            let none = ["NO_PROXY": "", "no_proxy": "", "http_proxy": "", "all_proxy": "", "ALL_PROXY": ""]
+            let program = try run(["pull", FakeHub.repository], hub, none.merging(variables) { $1 })
+            #expect(try program.exitStatus() == 0, "\(variables): \(program.errors)")
+            #expect((proxy.requests.count > before) == isProxied, "\(variables)")
+            #expect(proxy.requests.allSatisfy { $0.method == "GET" }, "plain requests are not tunnelled")
+        }
+    }
+
     @Test("what cannot be served is not pulled")
     func unsupported() throws {
         let hub = try hub { $0.files["config.json"] = Array(#"{"architecture": "vit_base_patch16_224"}"#.utf8) }

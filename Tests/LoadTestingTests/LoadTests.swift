@@ -1,8 +1,7 @@
-import Foundation
-import NIOCore
+import FoundationEssentials
 import Testing
 
-@testable import excite
+@testable import LoadTesting
 
 @Suite("excite load: what is sent when, and what is made of the answers")
 struct LoadTests {
@@ -13,6 +12,42 @@ struct LoadTests {
         #expect(arrivals.offset(0) == .zero)
         #expect(arrivals.offset(10) == .milliseconds(250))
         #expect(Arrivals(rate: 0.1, duration: 1).count == 1, "at least one")
+    }
+
+    @Test("an open schedule has each request at its time, and is over when the last one's share of the time is")
+    func openSchedule() {
+        let started = ContinuousClock.now
+        var schedule = OpenSchedule(Arrivals(rate: 100, duration: 0.03), started: started)
+        #expect(schedule.take(at: started)?.index == 0)
+        #expect(schedule.take(at: started) == nil)
+        #expect(schedule.next == started + .milliseconds(10))
+        let late = started + .milliseconds(25)
+        for index in [1, 2] {
+            let request = schedule.take(at: late)
+            #expect(request?.index == index)
+            #expect(request?.due == started + .milliseconds(10 * index), "due when it was due, however late it is taken")
+        }
+        #expect(schedule.take(at: late) == nil)
+        #expect(!schedule.isOver(at: late))
+        #expect(schedule.next == started + .milliseconds(30))
+        #expect(schedule.isOver(at: started + .milliseconds(30)))
+    }
+
+    @Test("a client in a loop sends again when its answer is there, after a pause where there was none, and nothing once the time is over")
+    func closedSchedule() {
+        let started = ContinuousClock.now
+        var schedule = ClosedSchedule(clients: 3, started: started, duration: 1)
+        #expect((0..<3).map { _ in schedule.take(at: started)?.index } == [0, 1, 2])
+        #expect(schedule.take(at: started) == nil)
+        schedule.ended(0, .timeout, at: started)
+        schedule.ended(1, .status(429), at: started)
+        schedule.ended(2, nil, at: started)
+        #expect((0..<3).map { _ in schedule.take(at: started)?.index } == [4, 5, nil])
+        #expect(schedule.next == started + .milliseconds(100))
+        #expect(schedule.take(at: started + .milliseconds(100))?.index == 3)
+        schedule.ended(4, .answered, at: started)
+        #expect(schedule.take(at: started + .seconds(1)) == nil)
+        #expect(schedule.isOver(at: started + .seconds(1)))
     }
 
     @Test("a share is spread evenly", arguments: [(0.0, []), (0.3, [3, 6, 9]), (0.5, [1, 3, 5, 7, 9]), (1.0, Array(0..<10))])
@@ -46,10 +81,10 @@ struct LoadTests {
         for (name, text) in [("b", "two"), ("a", "one"), (".hidden", "no")] { try folder.write(text, to: name) }
         try FileManager.default.createDirectory(at: folder.url.appending(path: "c"), withIntermediateDirectories: false)
         let payload = try LoadPayload(folders: [folder.url.path], form: nil)
-        #expect(payload.bodies.map { String(buffer: $0) } == ["one", "two"])
+        #expect(payload.bodies.map { String(decoding: $0.bytes, as: UTF8.self) } == ["one", "two"])
         let form = try LoadPayload(folders: [folder.url.path, folder.url.path], form: "image")
         #expect(form.bodies.count == 4)
-        #expect(String(buffer: form.bodies[0]).contains("name=\"image\"; filename=\"a\""))
+        #expect(String(decoding: form.bodies[0].bytes, as: UTF8.self).contains("name=\"image\"; filename=\"a\""))
         #expect(form.contentType.hasPrefix("multipart/form-data; boundary="))
         #expect(throws: LoadError.self) { try LoadPayload(folders: [folder.url.appending(path: "c").path], form: nil) }
         #expect(throws: LoadError.self) { try LoadPayload(folders: ["/nowhere"], form: nil) }
@@ -57,27 +92,10 @@ struct LoadTests {
 
     @Test("batch sizes are read from one image's answer and from several images'")
     func batchSizes() {
-        func sizes(_ text: String) -> [Int] { LoadClient.batchSizes(.init(string: text)) }
+        func sizes(_ text: String) -> [Int] { RequestSender.batchSizes(Array(text.utf8)) }
         #expect(sizes(#"{"model": "m", "batch_size": 4}"#) == [4])
         #expect(sizes(#"{"results": [{"batch_size": 2}, {"error": {}}, {"batch_size": 3}]}"#) == [2, 3])
         #expect(sizes("tabby") == [])
-    }
-
-    @Test("the plot counts every request once")
-    func plot() throws {
-        var latencies = LoadRecorder.Latencies(highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: .three)
-        #expect(LatencyPlot(latencies: latencies).text == "")
-        latencies.record(1000)
-        #expect(LatencyPlot(latencies: latencies).text.split(separator: "\n").count == 2, "a heading and a row")
-        for value in stride(from: 1500, through: 90_000, by: 500) { latencies.record(UInt64(value)) }
-        let rows = LatencyPlot(latencies: latencies, rows: 8, width: 20).text.split(separator: "\n").dropFirst()
-        #expect(rows.count == 8)
-        let counts = try rows.map { try #require(Int($0.split(separator: " ")[1])) }
-        #expect(counts.reduce(0, +) == Int(latencies.totalCount))
-        let last = try #require(rows.last)
-        #expect(last.contains("100.0 %"))
-        #expect(last.hasPrefix("    90.") || last.hasPrefix("    90"), "the largest latency, in ms: \(last)")
-        #expect(rows.map { $0.count { "█▏▎▍▌▋▊▉".contains($0) } }.max() == 20, "the longest bar fills the width")
     }
 
     @Test("a recorder tells answers in time from late ones and from those after the run")
@@ -109,6 +127,5 @@ struct LoadTests {
         #expect(record.batchSizes == [3: 2])
         #expect(record.outcomes.mapValues { $0.totalCount } == [.answered: 2, .status(429): 1, .timeout: 1])
         #expect(record.outcomes[.answered].map { $0.max >= 1_990_000 } == true, "microseconds since it was due")
-        #expect(LoadProgress.line(record, elapsed: 1, duration: 5).contains("200: 2   429: 1   timeout: 1   1 waiting"))
     }
 }
