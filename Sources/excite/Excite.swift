@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SENet
 
 @main
 struct Excite: AsyncParsableCommand {
@@ -19,4 +20,9 @@ struct Excite: AsyncParsableCommand {
             Serve.self, Classify.self, Evaluate.self, Gates.self, Pull.self, Import.self, Models.self, Preprocess.self, Forward.self,
             Bench.self, Inspect.self, Load.self, Probe.self,
         ])
+
+    static func main() async {
+        Engine.prepareProcess()
+        await main(nil)
+    }
 }

@@ -15,7 +15,7 @@ struct ExpectedAnswersTests {
 
     @Test("are the embedded model's: labels in order, scores within 1e-4")
     func expected() throws {
-        let model = try Model(ModelSource(folder: Embedded.folder), threads: 2)
+        let model = try Model.prepared(ModelSource(folder: Embedded.folder))
         var options = EnginePool.Options(threads: 2)
         options.queue = 1000
         // They were recorded without turning photographs upright: one of them lies on its side.
