@@ -1,4 +1,5 @@
 import ArgumentParser
+import SENet
 import Service
 import Serving
 
@@ -21,6 +22,7 @@ struct Excite: AsyncParsableCommand {
 
     static func main() async {
         ServerProcess.openStandardDescriptors()
+        Engine.prepareProcess()
         await main(nil)
     }
 }

@@ -91,7 +91,7 @@ struct DrawnNetwork {
     private mutating func addConvolution(_ from: Int) {
         let channels = values[from].shape.channels
         let kernel = pick([1, 1, 3, 3, 3, 3, 5, 7])
-        var outputs = pick([1, 4, 8, 13, 16, 20, 24, 32, 40, 48, 64, 72])
+        var outputs = pick([1, 4, 8, 13, 16, 20, 24, 32, 40, 48, 64, 72, 160, 304])
         var groups = pick([1, 1, 1, channels / 4, channels / 8, channels / 16, channels, 2, 3])
         if groups < 1 || channels % groups != 0 { groups = 1 }
         if groups > 1 { outputs = chance(0.7) ? channels : groups * pick([1, 2, 16]) }

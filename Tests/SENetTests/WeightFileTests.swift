@@ -20,7 +20,7 @@ struct WeightFileTests {
         let path = folder.path("model.safetensors")
         try bytes.write(to: URL(filePath: path))
         let checkpoint = try Checkpoint(SafeTensors(path: path), for: Self.network)
-        _ = try Plan(network: Self.network, checkpoint: checkpoint, height: 32, width: 32, kernels: Kernels())
+        _ = try Plan(network: Self.network, checkpoint: checkpoint, height: 32, width: 32, kernels: .prepared())
     }
 
     /// The message of the weights' error that loading must end in.

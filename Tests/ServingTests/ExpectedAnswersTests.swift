@@ -15,7 +15,7 @@ struct ExpectedAnswersTests {
 
     @Test("are those of the model beside them: labels in order, scores within 1e-4")
     func expected() throws {
-        let model = try Model(ModelSource(folder: Shared.folder.appending(path: "model").path), threads: 2)
+        let model = try Model.prepared(ModelSource(folder: Shared.folder.appending(path: "model").path))
         var options = EnginePool.Options(threads: 2)
         options.queue = 1000
         // They were recorded without turning photographs upright: one of them lies on its side.

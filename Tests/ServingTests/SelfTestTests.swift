@@ -29,7 +29,7 @@ struct SelfTestTests {
 
     @Test("passes for the model that comes with the program")
     func embedded() throws {
-        let model = try Model(ModelSource(folder: Embedded.folder), threads: 2)
+        let model = try Model.prepared(ModelSource(folder: Embedded.folder))
         let pool = try EnginePool(models: [model], options: .init(threads: 2))
         defer { pool.close() }
         #expect(try SelfTest.load(folder: Embedded.folder)?.predictions.count == 5)

@@ -47,7 +47,7 @@ final class TinyModel: Sendable {
         if weights { try folder.write(Self.safetensors(network), to: "model.safetensors") }
     }
 
-    func load() throws -> Model { try Model(ModelSource(folder: path), threads: 2) }
+    func load() throws -> Model { try .prepared(ModelSource(folder: path)) }
 
     private static func safetensors(_ network: Network) throws -> Data {
         var header: [String: Any] = [:]
@@ -59,5 +59,13 @@ final class TinyModel: Sendable {
         }
         let json = try JSONSerialization.data(withJSONObject: header)
         return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) } + json + body
+    }
+}
+
+extension Model {
+    /// Loads a model in a process that is ready for it.
+    static func prepared(_ source: ModelSource) throws -> Model {
+        Engine.prepareProcess()
+        return try Model(source, threads: 2)
     }
 }
