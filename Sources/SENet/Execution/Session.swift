@@ -8,7 +8,6 @@ public final class Session {
 
     private let workspace: Workspace
     private var team: ThreadTeam { workspace.team }
-    private var arena: AlignedMemory { workspace.arena }
     /// Images of the run in progress.
     private var images = 0
     /// Called by one thread with the index of each step, and the images that it was done for, when all threads are done with it.
@@ -55,7 +54,7 @@ public final class Session {
     }
 
     private func image(_ index: Int) -> UnsafeMutablePointer<Float> {
-        arena.floats + threads * plan.scratchCount + index * plan.imageCount
+        workspace.arena + threads * plan.scratchCount + index * plan.imageCount
     }
 
     /// Computes the logits of the first `images` images. Allocates nothing.
@@ -117,7 +116,7 @@ public final class Session {
     private func execute(_ step: any Step, _ images: Range<Int>, thread: Int) {
         let (items, count) = (step.items, images.count)
         let weights = UnsafePointer(plan.weights.floats)
-        let scratch = arena.floats + thread * plan.scratchCount
+        let scratch = workspace.arena + thread * plan.scratchCount
         while case let ticket = team.takeTicket(), ticket < items * count {
             let (item, index) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
             step.run(
