@@ -7,11 +7,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -19,55 +16,66 @@ let package = Package(
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
+        // Whichever TLS it was built with: images of Swift bring libcurl4-openssl-dev, with which Debian's GnuTLS variant conflicts.
+        .systemLibrary(name: "CCURL", pkgConfig: "libcurl", providers: [.apt(["libcurl4-gnutls-dev"])]),
+        .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CKernels"),
+        .target(name: "CImageRows", dependencies: ["CJPEG", "CPNG"]),
         .target(name: "Threads"),
         .target(name: "SENet", dependencies: ["CKernels", "COpenBLAS", "Threads"]),
-        .target(name: "CImageRows", dependencies: ["CJPEG", "CPNG"]),
+        .target(name: "ModelImport", dependencies: ["SENet"]),
         .target(name: "Imaging", dependencies: ["CImageRows", "CWebP"]),
         .target(
             name: "Serving",
             dependencies: ["SENet", "Imaging", "Threads", .product(name: "DequeModule", package: "swift-collections")]),
         .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "Threads"]),
         .target(
-            name: "ModelHub",
+            name: "Service",
             dependencies: [
-                "Threads",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                "HTTPServer", "Serving", "SENet", "Imaging", "Threads",
+                .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
+        .target(name: "HTTPClient", dependencies: ["CCURL"]),
+        .target(name: "ModelHub", dependencies: ["HTTPClient", "CGnuTLS"]),
+        .target(
+            name: "LoadTesting",
+            dependencies: [
+                "HTTPClient", "Threads", .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
         .executableTarget(
             name: "excite",
             dependencies: [
-                "SENet", "Imaging", "Serving", "HTTPServer", "ModelHub", "Threads",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                "SENet", "Imaging", "Serving", "Service", "HTTPClient", "HTTPServer", "LoadTesting", "ModelHub",
+                "ModelImport", .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
-        .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"],
-            exclude: ["Fixtures", "make_gates.py", "make_imports.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+            exclude: ["Fixtures", "make_gates.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+        .testTarget(
+            name: "ModelImportTests", dependencies: ["ModelImport", "SENet"], exclude: ["Fixtures", "make_imports.py"]),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"],
             exclude: ["Fixtures", "make_images.py", "make_resample_cases.py", "measure_intake.py", "compare_pillow.py"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging", "Threads"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "Threads"]),
-        .target(name: "HubTesting", dependencies: ["Threads", .product(name: "Crypto", package: "swift-crypto")], path: "Tests/HubTesting"),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: ["Service", "HTTPServer", "Serving", "SENet", "Imaging", .product(name: "Logging", package: "swift-log")]),
+        .target(name: "HubTesting", dependencies: ["CGnuTLS", "Threads"], path: "Tests/HubTesting"),
+        .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "HubTesting"]),
         .testTarget(name: "ModelHubTests", dependencies: ["ModelHub", "HubTesting"]),
+        .testTarget(name: "LoadTestingTests", dependencies: ["LoadTesting", "HTTPServer", "Threads"]),
         .testTarget(
             name: "exciteTests",
-            dependencies: [
-                "excite", "HTTPServer", "HubTesting", "Serving", "SENet", "Imaging", "Threads", .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ]),
+            dependencies: ["excite", "HTTPServer", "HubTesting", "LoadTesting", "Serving", "SENet", "Imaging"]),
     ],
     swiftLanguageModes: [.v6]
 )
@@ -77,7 +85,7 @@ if Context.environment["EXCITE_FUZZ"] != nil {
     package.targets += [
         .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
         .executableTarget(
-            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "SENet", "Serving"], path: "Tests/Fuzz/Sources"),
+            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "ModelImport", "SENet", "Serving"], path: "Tests/Fuzz/Sources"),
     ]
 }
 

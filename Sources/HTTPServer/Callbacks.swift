@@ -86,17 +86,17 @@ private func requestAdvanced(
 ) -> MHD_Result {
     guard let pointer, let method, let version, let uploadSize, let held = held?.pointee else { return .NO }
     let context = Unmanaged<RequestContext>.fromOpaque(held).takeUnretainedValue()
-    let step: RequestContext.Step
+    let action: RequestContext.Action
     if !context.hasHead {
-        step = context.headArrived(method: String(cString: method), version: String(cString: version), headers: headers(of: pointer))
+        action = context.headArrived(method: String(cString: method), version: String(cString: version), headers: headers(of: pointer))
     } else if uploadSize.pointee > 0 {
         let bytes = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
         uploadSize.pointee = 0
-        step = context.bodyArrived(bytes)
+        action = context.bodyArrived(bytes)
     } else {
-        step = context.requestArrived()
+        action = context.requestArrived()
     }
-    switch step {
+    switch action {
     case .proceed: return .YES
     case .close: return .NO
     case .answer(let response): return queue(response, on: pointer, for: context)
@@ -108,7 +108,7 @@ private func queue(_ response: Response, on pointer: OpaquePointer, for context:
     var response = response
     var prepared = prepare(response, for: context)
     if prepared == nil {
-        response = Refusal.unsendable.response
+        response = context.rendered(.unsendable)
         prepared = prepare(response, for: context)
     }
     guard let prepared else { return .NO }

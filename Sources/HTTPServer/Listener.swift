@@ -1,4 +1,5 @@
 import Glibc
+
 import struct Synchronization.Atomic
 
 /// The listening sockets and the thread that accepts on them.

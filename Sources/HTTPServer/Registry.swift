@@ -1,5 +1,6 @@
-import struct Synchronization.Atomic
 import Threads
+
+import struct Synchronization.Atomic
 
 /// The connections that are open, and how many requests are unfinished on them.
 final class Registry: Sendable {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Published checkpoints: `models/catalogue.json`. What is not known is left out.
 public struct Catalogue: Sendable, Decodable {
@@ -62,7 +62,7 @@ public struct Catalogue: Sendable, Decodable {
             decoder.keyDecodingStrategy = .convertFromSnakeCase
             self = try decoder.decode(Catalogue.self, from: Data(contentsOf: URL(filePath: path)))
         } catch {
-            throw .file("\(path): \(error.localizedDescription)")
+            throw .file("\(path): \(systemReason(error))")
         }
     }
 

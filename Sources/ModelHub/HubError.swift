@@ -1,3 +1,6 @@
+import FoundationEssentials
+import Glibc
+
 /// Why a model could not be had. Each message says what was wrong and what to do.
 public enum HubError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A name, an address or an environment variable makes no sense.
@@ -25,4 +28,10 @@ struct Transient: Error {
     var wait: Duration?
     /// Whether the attempt brought something, so that the count of attempts starts anew.
     var madeProgress = false
+}
+
+/// The system's words for what went wrong with a file, where it was the system that refused.
+func systemReason(_ error: any Error) -> String {
+    guard let code = ((error as? CocoaError)?.underlying as? POSIXError)?.code else { return "\(error)" }
+    return String(cString: strerror(code.rawValue))
 }

@@ -1,5 +1,4 @@
-import Crypto
-import Foundation
+import FoundationEssentials
 
 /// Brings a model of a hub to a folder on disk: `config.json` and `model.safetensors`, as the hub has them.
 public struct ModelPull {
@@ -42,13 +41,13 @@ public struct ModelPull {
     public func model(
         _ repository: Repository, to folder: URL, digits: String? = nil, reporting: Reporting = Reporting(),
         checkConfiguration: (Data) throws -> Void, checkWeights: (_ path: String) throws -> Void
-    ) async throws -> Result {
-        let configuration = try await data("config.json", of: repository, notice: reporting.notice)
+    ) throws -> Result {
+        let configuration = try data("config.json", of: repository, notice: reporting.notice)
         try checkConfiguration(configuration.data)
         let file = "model.safetensors"
         let weights: (outcome: Download.Outcome, metadata: FileMetadata)
         do {
-            weights = try await Download(
+            weights = try Download(
                 client: client, url: repository.url(of: file, at: client.options.endpoint), what: "\(repository.name)/\(file)",
                 destination: folder.appending(path: file), digits: digits
             ).run(check: checkWeights, progress: reporting.progress, notice: reporting.notice)
@@ -62,7 +61,7 @@ public struct ModelPull {
         do {
             try configuration.data.write(to: path, options: .atomic)
         } catch {
-            throw HubError.file("\(path.path): cannot be written: \(error.localizedDescription)")
+            throw HubError.file("\(path.path): cannot be written: \(systemReason(error))")
         }
         return Result(
             commit: weights.metadata.commit, wasPresent: weights.outcome == .present,
@@ -72,8 +71,8 @@ public struct ModelPull {
     /// Downloads a checkpoint that is published as a file of its own, at any address.
     public func file(
         _ url: URL, to destination: URL, digits: String?, reporting: Reporting = Reporting()
-    ) async throws -> Result {
-        let found = try await Download(client: client, url: url, what: url.lastPathComponent, destination: destination, digits: digits)
+    ) throws -> Result {
+        let found = try Download(client: client, url: url, what: url.lastPathComponent, destination: destination, digits: digits)
             .run(check: { _ in }, progress: reporting.progress, notice: reporting.notice)
         return Result(
             commit: nil, wasPresent: found.outcome == .present, isChecked: digits != nil || found.metadata.sha256 != nil,
@@ -83,24 +82,31 @@ public struct ModelPull {
     /// A small file, in memory.
     private func data(
         _ file: String, of repository: Repository, notice: (String) -> Void
-    ) async throws -> (data: Data, metadata: FileMetadata) {
+    ) throws -> (data: Data, metadata: FileMetadata) {
         let url = repository.url(of: file, at: client.options.endpoint)
         let what = "\(repository.name)/\(file)"
-        return try await client.retrying(what, notice: notice) {
-            let reply = try await client.get(url)
-            try client.check(reply, what)
-            var data = Data()
-            for try await chunk in reply.response.body {
-                data.append(contentsOf: chunk.readableBytesView)
-                guard data.count <= configurationLimit else { throw HubError.damaged("\(what): more than \(configurationLimit >> 20) MiB") }
+        return try client.retrying(what, notice: notice) {
+            var (data, metadata) = (Data(), FileMetadata())
+            let hash = try SHA256()
+            try client.get(
+                url,
+                wantsBody: { reply in
+                    try client.check(reply, what)
+                    metadata = reply.metadata
+                    return true
+                },
+                body: { bytes in
+                    guard data.count + bytes.count <= configurationLimit else {
+                        throw HubError.damaged("\(what): more than \(configurationLimit >> 20) MiB")
+                    }
+                    data.append(contentsOf: bytes)
+                    try hash.update(bytes)
+                })
+            let found = hash.finish()
+            if let announced = metadata.sha256, found != announced {
+                throw HubError.damaged("\(what): its SHA-256 is \(found), but the hub announced \(announced)")
             }
-            if let announced = reply.metadata.sha256 {
-                let found = SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
-                guard found == announced else {
-                    throw HubError.damaged("\(what): its SHA-256 is \(found), but the hub announced \(announced)")
-                }
-            }
-            return (data, reply.metadata)
+            return (data, metadata)
         }
     }
 }

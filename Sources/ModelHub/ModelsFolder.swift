@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// The folder on disk that pulled models lie in: `owner/name/config.json`, or `name/config.json`.
 public struct ModelsFolder: Sendable, Equatable {
@@ -11,7 +11,7 @@ public struct ModelsFolder: Sendable, Equatable {
             return
         }
         let data = environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
-        let home = environment["HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? NSHomeDirectory()
+        let home = environment["HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? FileManager.default.homeDirectoryForCurrentUser.path
         self.path = "\(data ?? "\(home)/.local/share")/excite/models"
     }
 

@@ -1,11 +1,10 @@
-import Crypto
-import Foundation
+import Glibc
 
 /// A file that is downloaded piece by piece: what is there already, and its SHA-256 so far. Locked, so that two programs never write one.
 final class PartFile {
     let path: String
     private(set) var count = 0
-    private var hasher = SHA256()
+    private let hash: SHA256
     private let descriptor: Int32
 
     /// Opens or makes the file, and reads what an earlier attempt left in it.
@@ -13,16 +12,14 @@ final class PartFile {
     /// - Throws: `HubError.file`.
     init(path: String) throws(HubError) {
         self.path = path
+        hash = try SHA256()
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw Self.failure(path, "cannot be written") }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw .file("\(path): another program is downloading it")
-        }
-        while let bytes = try Self.read(descriptor, path) {
-            bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-            count += bytes.count
-        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw .file("\(path): another program is downloading it") }
+        count = try Self.read(descriptor, path, into: hash)
     }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// The SHA-256 of a finished file, in lower-case hexadecimal.
     ///
@@ -31,29 +28,25 @@ final class PartFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path, "cannot be read") }
         defer { close(descriptor) }
-        var hasher = SHA256()
-        while let bytes = try read(descriptor, path) { bytes.withUnsafeBytes { hasher.update(bufferPointer: $0) } }
-        return text(hasher)
+        let hash = try SHA256()
+        _ = try read(descriptor, path, into: hash)
+        return hash.finish()
     }
 
-    /// The next piece of a file; nil at its end.
-    private static func read(_ descriptor: Int32, _ path: String) throws(HubError) -> [UInt8]? {
-        var failed = false
-        let bytes = [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, count in
+    /// - Returns: how many bytes there were.
+    private static func read(_ descriptor: Int32, _ path: String, into hash: SHA256) throws(HubError) -> Int {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 1)
+        defer { buffer.deallocate() }
+        var count = 0
+        while true {
             let got = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-            failed = got < 0
-            count = max(0, got)
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw failure(path, "cannot be read") }
+            guard got > 0 else { return count }
+            try hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+            count += got
         }
-        if failed { throw failure(path, "cannot be read") }
-        return bytes.isEmpty ? nil : bytes
     }
-
-    private static func text(_ hasher: SHA256) -> String { hasher.finalize().map { String(format: "%02x", $0) }.joined() }
-
-    deinit { if descriptor >= 0 { close(descriptor) } }
-
-    /// In lower-case hexadecimal.
-    var sha256: String { Self.text(hasher) }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws(HubError) {
         var written = 0
@@ -63,16 +56,19 @@ final class PartFile {
             guard result >= 0 else { throw Self.failure(path, "cannot be written") }
             written += result
         }
-        hasher.update(bufferPointer: bytes)
+        try hash.update(bytes)
         count += bytes.count
     }
 
     /// Forgets everything.
     func restart() throws(HubError) {
         guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw Self.failure(path, "cannot be written") }
-        hasher = SHA256()
+        _ = hash.finish()
         count = 0
     }
+
+    /// The SHA-256 of the whole, in lower-case hexadecimal. Nothing is appended afterwards.
+    func finish() -> String { hash.finish() }
 
     func remove() { unlink(path) }
 

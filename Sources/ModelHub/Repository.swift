@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// A model's repository on a hub, `owner/name`, at a revision: where its files are.
 public struct Repository: Sendable, Equatable {
@@ -38,8 +38,11 @@ public struct Repository: Sendable, Equatable {
     /// Where a hub has a file of it: `ENDPOINT/owner/name/resolve/REVISION/FILE`.
     func url(of file: String, at endpoint: URL) -> URL {
         // A slash in a branch's name belongs to the name.
-        let allowed = CharacterSet.alphanumerics.intersection(CharacterSet(charactersIn: "\u{0}"..."\u{7F}")).union(["-", ".", "_", "~"])
-        let revision = revision.addingPercentEncoding(withAllowedCharacters: allowed) ?? revision
+        let revision = revision.utf8.map { byte in
+            let letter = Character(UnicodeScalar(byte))
+            let isPlain = letter.isASCII && (letter.isLetter || letter.isNumber || "-._~".contains(letter))
+            return isPlain ? String(letter) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }.joined()
         let base = endpoint.absoluteString
         let text = "\(base.hasSuffix("/") ? String(base.dropLast()) : base)/\(name)/resolve/\(revision)/\(file)"
         return URL(string: text) ?? endpoint

@@ -1,7 +1,8 @@
 import Foundation
-import struct Synchronization.Atomic
-import Threads
 import Testing
+import Threads
+
+import struct Synchronization.Atomic
 
 @testable import HTTPServer
 

@@ -77,6 +77,9 @@ struct VariantCountTests {
         GoldenCase.all(in: Fixtures.folder.appending(path: "variants"))
         + GoldenCase.all(in: Shared.folder.appending(path: "golden/variants"))
 
+    @Test("are all there")
+    func complete() { #expect(Self.cases.count == 20 + (Shared.isPresent ? 16 : 0)) }
+
     @Test("parameters and multiply-accumulates are those of PyTorch's modules, by stage and in all", arguments: cases)
     func counts(_ test: GoldenCase) throws {
         let expected = try JSONDecoder.snakeCase.decode(Counts.self, from: test.data)

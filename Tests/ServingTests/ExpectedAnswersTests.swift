@@ -13,9 +13,9 @@ struct ExpectedAnswersTests {
         var score: Float
     }
 
-    @Test("are the embedded model's: labels in order, scores within 1e-4")
+    @Test("are those of the model beside them: labels in order, scores within 1e-4")
     func expected() throws {
-        let model = try Model(ModelSource(folder: Embedded.folder), threads: 2)
+        let model = try Model(ModelSource(folder: Shared.folder.appending(path: "model").path), threads: 2)
         var options = EnginePool.Options(threads: 2)
         options.queue = 1000
         // They were recorded without turning photographs upright: one of them lies on its side.

@@ -136,6 +136,9 @@ void excite_pack_linear(int32_t outputs, int32_t channels, const float *weights,
 /// Channels [from, from + count) of one block become channels [to, to + count) of another, both (pixels, 16).
 void excite_copy_channels(const float *input, int32_t from, int32_t count, int32_t pixels, float *output, int32_t to);
 
+/// A planar image (C, pixels) becomes a blocked one (C/16, pixels, 16), its padding channels zero.
+void excite_block_channels(int32_t channels, int32_t pixels, const float *input, float *output);
+
 /// The general path's matrix for a BLAS: columns (C/G * R * S, rows * Q), row-major, of one group of the input for the output rows
 /// [row, row + rows); what lies outside the image is zero.
 void excite_im2col(const excite_convolution *, int32_t group, int32_t row, int32_t rows, const float *input, float *columns);

@@ -30,20 +30,20 @@ public final class Session {
         self.plan = plan
         self.workspace = workspace
         self.largestBatch = max(1, largestBatch)
-        try workspace.reserve(plan.arenaCount(threads: workspace.threads, largestBatch: self.largestBatch))
+        try workspace.reserve(byteCount: plan.arenaBytes(threads: workspace.threads, largestBatch: self.largestBatch))
     }
 
     /// Where image `index` of the next batch is to be written: (channels, height, width), row-major, to be filled anew for each run.
     public func input(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
         precondition(index < largestBatch)
-        return UnsafeMutableBufferPointer(start: image(index) + plan.inputOffset, count: plan.inputShape.count)
+        return UnsafeMutableBufferPointer(start: floats(plan.input, of: index), count: plan.inputShape.count)
     }
 
     /// The logits of image `index` of the last batch, one a class. Valid until the next input is written, to this or another session of the
     /// workspace.
     public func logits(_ index: Int) -> UnsafeBufferPointer<Float> {
         precondition(index < largestBatch)
-        return UnsafeBufferPointer(start: image(index) + plan.outputOffset, count: plan.classes)
+        return UnsafeBufferPointer(start: floats(plan.output, of: index), count: plan.classes)
     }
 
     /// Calls `body` for each of the first `images` images with its index and its input, on all threads of the team.
@@ -53,8 +53,12 @@ public final class Session {
         }
     }
 
-    private func image(_ index: Int) -> UnsafeMutablePointer<Float> {
-        workspace.arena + threads * plan.scratchCount + index * plan.imageCount
+    private func image(_ index: Int) -> UnsafeMutableRawPointer {
+        workspace.arena + threads * plan.scratchBytes + index * plan.memory.byteCount
+    }
+
+    private func floats(_ value: ValueID, of index: Int) -> UnsafeMutablePointer<Float> {
+        (image(index) + plan.memory.offsets[value.index]).assumingMemoryBound(to: Float.self)
     }
 
     /// Computes the logits of the first `images` images. Allocates nothing.
@@ -87,7 +91,7 @@ public final class Session {
             finished = { [plan, unowned self] step, images in
                 for (index, place) in plan.gates.enumerated() where place.step == step {
                     for image in images {
-                        gate(index, image, UnsafeBufferPointer(start: self.image(image) + place.offset, count: place.channels))
+                        gate(index, image, UnsafeBufferPointer(start: floats(place.value, of: image), count: place.channels))
                     }
                 }
             }
@@ -107,20 +111,26 @@ public final class Session {
 
     private func compute(_ steps: Range<Int>, _ images: Range<Int>, _ thread: Int) {
         for index in steps {
-            execute(plan.steps[index], images, thread: thread)
+            execute(index, images, thread: thread)
             team.barrier()
             if thread == 0 { finished?(index, images) }
         }
     }
 
-    private func execute(_ step: any Step, _ images: Range<Int>, thread: Int) {
+    private func execute(_ index: Int, _ images: Range<Int>, thread: Int) {
+        let step = plan.steps[index]
         let (items, count) = (step.items, images.count)
-        let weights = UnsafePointer(plan.weights.floats)
-        let scratch = workspace.arena + thread * plan.scratchCount
-        while case let ticket = team.takeTicket(), ticket < items * count {
-            let (item, index) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
-            step.run(
-                item, in: Frame(image: image(images.lowerBound + index), weights: weights, scratch: scratch, kernels: plan.kernels.table))
+        let weights = UnsafeRawPointer(plan.weights.memory.start + plan.weights.offsets[index])
+        let scratch = workspace.arena + thread * plan.scratchBytes
+        plan.memory.offsets.withUnsafeBufferPointer { offsets in
+            while case let ticket = team.takeTicket(), ticket < items * count {
+                let (item, image) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
+                step.run(
+                    item,
+                    in: Frame(
+                        image: self.image(images.lowerBound + image), offsets: offsets, weights: weights, scratch: scratch,
+                        kernels: plan.kernels.table))
+            }
         }
     }
 }

@@ -8,25 +8,25 @@ public final class Workspace {
     let team: ThreadTeam
     private var memory: AlignedMemory
     /// The memory's start. What is in it is one run's: a plan reads nothing there that the same run has not written.
-    private(set) var arena: UnsafeMutablePointer<Float>
+    private(set) var arena: UnsafeMutableRawPointer
 
     /// Bytes of the arena.
-    var arenaBytes: Int { memory.count * MemoryLayout<Float>.stride }
+    var arenaBytes: Int { memory.byteCount }
 
     /// - Throws: `ModelError.engine` if memory or threads cannot be had.
     public init(threads: Int) throws(ModelError) {
         self.threads = max(1, threads)
         team = try ThreadTeam(count: self.threads)
-        memory = try AlignedMemory(count: 0)
-        arena = memory.floats
+        memory = try AlignedMemory(byteCount: 0)
+        arena = memory.start
     }
 
     /// Makes the arena as large as a plan needs, if it is not. What it held is lost.
     ///
     /// - Throws: `ModelError.engine` if memory cannot be had; the arena is then as before.
-    func reserve(_ count: Int) throws(ModelError) {
-        guard count > memory.count else { return }
-        memory = try AlignedMemory(count: count)
-        arena = memory.floats
+    func reserve(byteCount: Int) throws(ModelError) {
+        guard byteCount > memory.byteCount else { return }
+        memory = try AlignedMemory(byteCount: byteCount)
+        arena = memory.start
     }
 }

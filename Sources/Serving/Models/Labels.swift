@@ -27,8 +27,8 @@ public struct Labels: Sendable {
     ///
     /// - Throws: `ModelError.file` if it cannot be read or has an empty line between others.
     public static func parse(file path: String) throws(ModelError) -> [(name: String, description: String?)] {
-        let file = try MappedFile(path: path)
-        var lines = String(decoding: file.bytes, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        let text = String(decoding: try InputFile.contents(path), as: UTF8.self)
+        var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
             .map { $0.trimmingCharacters(in: .whitespaces) }
         while lines.last?.isEmpty == true { lines.removeLast() }
         if let empty = lines.firstIndex(of: "") { throw .file("\(path): line \(empty + 1) is empty, but each line is a class") }
