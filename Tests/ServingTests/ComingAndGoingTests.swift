@@ -1,8 +1,8 @@
 import Foundation
-import SENet
 import Testing
 import Threads
 
+@testable import SENet
 @testable import Serving
 
 @Suite("Models that come and go")

@@ -8,7 +8,6 @@ public final class Session {
 
     private let workspace: Workspace
     private var team: ThreadTeam { workspace.team }
-    private var arena: AlignedMemory { workspace.arena }
     /// Images of the run in progress.
     private var images = 0
     /// Called by one thread with the index of each step, and the images that it was done for, when all threads are done with it.
@@ -55,7 +54,7 @@ public final class Session {
     }
 
     private func image(_ index: Int) -> UnsafeMutableRawPointer {
-        arena.start + threads * plan.scratchBytes + index * plan.memory.byteCount
+        workspace.arena + threads * plan.scratchBytes + index * plan.memory.byteCount
     }
 
     private func floats(_ value: ValueID, of index: Int) -> UnsafeMutablePointer<Float> {
@@ -122,7 +121,7 @@ public final class Session {
         let step = plan.steps[index]
         let (items, count) = (step.items, images.count)
         let weights = UnsafeRawPointer(plan.weights.memory.start + plan.weights.offsets[index])
-        let scratch = arena.start + thread * plan.scratchBytes
+        let scratch = workspace.arena + thread * plan.scratchBytes
         plan.memory.offsets.withUnsafeBufferPointer { offsets in
             while case let ticket = team.takeTicket(), ticket < items * count {
                 let (item, image) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)

@@ -9,7 +9,8 @@ extension EnginePool {
     /// Serves a model: each lane makes a session for it between two batches, and runs it once, so that the first request finds memory and
     /// caches warm. Waits for that.
     ///
-    /// - Throws: `ModelError.engine` if memory or threads cannot be had, or the pool is closed: the model is then not served.
+    /// - Throws: `ModelError.engine` if memory or threads cannot be had, the pool is closed or the model is removed meanwhile: it is then not
+    ///   served.
     /// - Precondition: the model is not one of the pool's.
     public func add(_ model: Model) throws(ModelError) {
         let isClosed = monitor.withLock { state in
@@ -17,12 +18,12 @@ extension EnginePool {
             if !state.isClosed { state.models.add(model) }
             return state.isClosed
         }
-        let closed = ModelError.engine("\(model.name) is not served: the pool is closed")
-        guard !isClosed else { throw closed }
+        let tooLate = ModelError.engine("\(model.name) is not served: the pool is closed, or the model was removed")
+        guard !isClosed else { throw tooLate }
         for lane in lanes { lane.batch.signal() }
         let failure = monitor.wait(on: progress) { state -> ModelError?? in
-            if state.isOver { return closed }
-            if let failure = state.models[model]?.failure { return failure }
+            guard !state.isOver, let served = state.models[model], served.phase == .arriving else { return tooLate }
+            if let failure = served.failure { return failure }
             guard state.lanes.allSatisfy({ $0.sessions.contains(model) }) else { return nil }
             state.models.update(model) { $0.phase = .serving }
             return .some(nil)
@@ -40,6 +41,8 @@ extension EnginePool {
         monitor.withLock { $0.models.update(model) { $0.phase = .leaving } }
         // A batch that waits to become fuller need not any more.
         for lane in lanes { lane.batch.signal() }
+        // Who is adding it need not wait any more.
+        progress.broadcast()
         monitor.wait(on: progress) { state -> Void? in state.models[model]?.isQuiet ?? true ? () : nil }
         monitor.withLock { $0.models.remove(model) }
         for lane in lanes { lane.batch.signal() }

@@ -138,13 +138,16 @@ public final class EnginePool: Sendable {
         }
     }
 
-    /// Wakes decoders for inputs that have come. Where no lane has room, the one that is free next looks by itself.
+    /// Wakes decoders for inputs that have come, of as many lanes as they fill. Where no lane has room, the one that is free next looks by
+    /// itself.
     func wakeDecoders(_ state: PoolState, model: Model, inputs: Int) {
-        guard let lane = state.laneWithRoom(for: model) else {
-            // Batches of other models that wait to become fuller need not any more.
-            for lane in lanes where state.lanes[lane.index].forming != nil { lane.batch.signal() }
-            return
+        var rest = inputs
+        for (lane, room) in state.lanesWithRoom(for: model) where rest > 0 {
+            if rest == 1 { lanes[lane].work.signal() } else { lanes[lane].work.broadcast() }
+            rest -= room
         }
-        if inputs == 1 { lanes[lane].work.signal() } else { lanes[lane].work.broadcast() }
+        guard rest == inputs else { return }
+        // Batches of other models that wait to become fuller need not any more.
+        for lane in lanes where state.lanes[lane.index].forming != nil { lane.batch.signal() }
     }
 }

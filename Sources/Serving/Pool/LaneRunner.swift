@@ -94,7 +94,7 @@ extension EnginePool {
             let queue = started - job.submitted - (decode ?? .zero)
             metrics.waited(queue, decode: decode)
             let logits = Array(session.logits(index))
-            guard logits.allSatisfy(\.isFinite) || job.stage.image != nil else {
+            guard job.stage.image != nil || logits.allSatisfy(\.isFinite) else {
                 finish(job, .failure(.tensor("its values are so large that the network's logits are no numbers")))
                 continue
             }

@@ -68,8 +68,10 @@ struct LaneState {
     /// A decoder is done with its input. One that was left behind is as the others again.
     mutating func giveBack(_ preparation: Preparation, decoder: Int, at now: ContinuousClock.Instant) -> Return {
         if decoders[decoder]?.isStraggler == false, case .filling(var batch) = phase {
+            // Held once only: else its list of what is ready would be copied.
+            phase = .idle
             batch.giveBack(preparation, decoder: decoder, at: now)
-            phase = batch.status.count == 0 ? .idle : .filling(batch)
+            if batch.status.count > 0 { phase = .filling(batch) }
             if case .prepared = preparation { return .joined(isFirst: batch.ready.count == 1) }
             return .answered
         }
@@ -106,28 +108,33 @@ struct LaneState {
 /// A batch while it is being filled.
 struct FormingBatch {
     let model: Model
-    private(set) var status: BatchPolicy.Batch
+    private let began: ContinuousClock.Instant
+    private var lastReady: ContinuousClock.Instant
+    private var deadline: ContinuousClock.Instant?
     /// Numbers of the decoders at work for it.
     private(set) var decoding: Set<Int> = []
     private(set) var ready: [PreparedJob] = []
 
     init(model: Model, began: ContinuousClock.Instant) {
         self.model = model
-        status = BatchPolicy.Batch(began: began, lastReady: began)
+        self.began = began
+        lastReady = began
+    }
+
+    /// What is decided by.
+    var status: BatchPolicy.Batch {
+        BatchPolicy.Batch(began: began, lastReady: lastReady, deadline: deadline, ready: ready.count, decoding: decoding.count)
     }
 
     mutating func take(_ job: WaitingJob, decoder: Int) {
         decoding.insert(decoder)
-        status.decoding = decoding.count
-        if let other = job.request.deadline { status.deadline = status.deadline.map { min($0, other) } ?? other }
+        if let other = job.request.deadline { deadline = deadline.map { min($0, other) } ?? other }
     }
 
     mutating func giveBack(_ preparation: Preparation, decoder: Int, at now: ContinuousClock.Instant) {
         decoding.remove(decoder)
-        status.decoding = decoding.count
         guard case .prepared(let job) = preparation else { return }
         ready.append(job)
-        status.ready = ready.count
-        status.lastReady = now
+        lastReady = now
     }
 }

@@ -86,7 +86,7 @@ struct PoolState {
         case .running: return nil
         case .idle: job = models.takeNext()
         case .filling(let batch):
-            guard let served = models[batch.model], policy.mayJoin(batch.status, cost: served.cost, at: now) else { return nil }
+            guard let cost = models[batch.model]?.cost, policy.mayJoin(batch.status, cost: cost, at: now) else { return nil }
             job = models.take(batch.model)
         }
         if let job { lanes[lane].take(job, decoder: decoder, at: now) }
@@ -119,9 +119,16 @@ struct PoolState {
         }
     }
 
-    /// The first lane that could take an input of a model now: a free one, else one whose batch it can join.
-    func laneWithRoom(for model: Model) -> Int? {
-        let idle = lanes.firstIndex { if case .idle = $0.phase { true } else { false } }
-        return idle ?? lanes.firstIndex { $0.forming.map { $0.model == model && $0.status.count < options.largestBatch } ?? false }
+    /// The lanes that could take inputs of a model now, and how many: free ones first, then those whose batch they can join.
+    func lanesWithRoom(for model: Model) -> [(lane: Int, room: Int)] {
+        var (free, filling): ([(lane: Int, room: Int)], [(lane: Int, room: Int)]) = ([], [])
+        for (lane, state) in lanes.enumerated() {
+            switch state.phase {
+            case .idle: free.append((lane, policy.largestBatch))
+            case .filling(let batch) where batch.model == model: filling.append((lane, policy.largestBatch - batch.status.count))
+            case .filling, .running: break
+            }
+        }
+        return (free + filling).filter { $0.room > 0 }
     }
 }
