@@ -5,8 +5,10 @@ extension NetworkTensors {
     /// shortest name first. Several, where they differ in what has no tensors: antialiasing.
     var publishedArchitectures: [String] {
         let names = Set(network.map(\.name))
+        let counts = Dictionary(grouping: names, by: Self.module).mapValues(\.count)
         return Architecture.published.filter { published in
-            published.parameterNames.isSubset(of: names)
+            published.modules.reduce(0) { $0 + counts[$1, default: 0] } == published.parameterNames.count
+                && published.parameterNames.isSubset(of: names)
                 && (try? configuration(published.name)).map { fitting($0.network.parameters) != nil } ?? false
         }.map(\.name)
     }
@@ -28,10 +30,11 @@ extension NetworkTensors {
 
 extension Architecture {
     /// The published networks by name, the shortest first, and what tells most of them apart without building them again.
-    fileprivate static let published: [(name: String, parameterNames: Set<String>, operationCount: Int)] =
+    fileprivate static let published: [(name: String, parameterNames: Set<String>, modules: Set<Substring>, operationCount: Int)] =
         named.keys.sorted { ($0.count, $0) < ($1.count, $1) }.compactMap { name in
             guard let network = try? Configuration(architecture: name).network else { return nil }
-            return (name, Set(network.parameters.map(\.name)), network.operations.count)
+            let names = Set(network.parameters.map(\.name))
+            return (name, names, Set(names.map(NetworkTensors.module)), network.operations.count)
         }
 }
 
@@ -39,7 +42,7 @@ extension ImportedModel {
     /// If one of the published architectures does the very same, the model takes its name and its tensors' names.
     mutating func takeArchitectureName() {
         let wanted = network.signature
-        for (name, _, operationCount) in Architecture.published where operationCount == network.operations.count {
+        for (name, _, _, operationCount) in Architecture.published where operationCount == network.operations.count {
             guard var configuration = try? Configuration(architecture: name) else { continue }
             (configuration.classes, configuration.inputChannels) = (classes, network.inputChannels)
             let candidate = configuration.network

@@ -57,5 +57,5 @@ struct NetworkTensors {
     }
 
     /// The outermost module of a tensor: `layer1`.
-    private static func module(_ name: String) -> Substring { name.prefix { $0 != "." } }
+    static func module(_ name: String) -> Substring { name.prefix { $0 != "." } }
 }
