@@ -75,7 +75,10 @@ let package = Package(
         .testTarget(name: "LoadTestingTests", dependencies: ["LoadTesting", "HTTPServer", "Threads"]),
         .testTarget(
             name: "exciteTests",
-            dependencies: ["excite", "HTTPServer", "HubTesting", "LoadTesting", "Serving", "SENet", "Imaging"]),
+            dependencies: [
+                "excite", "HTTPServer", "HubTesting", "LoadTesting", "Service", "Serving", "SENet", "Imaging",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -146,7 +146,8 @@ struct RefusalTests {
     @Test("a deadline that cannot be met is 429 at once")
     func deadlineTooSoon() throws {
         let service = try TestService()
-        service.pool.monitor.withLock { $0.admission.begin(model: 0, seconds: 100) }
+        let model = try TestService.tiny.get()
+        service.pool.monitor.withLock { $0.models.update(model) { $0.cost.begin(seconds: 100) } }
         let answer = try service.post(headers: ["X-Deadline-Ms: 20000"], try cat())
         expectProblem(answer, 429, code: "deadline_too_soon")
         #expect(try #require(answer.header("Retry-After").flatMap { Int($0) }) > 80)

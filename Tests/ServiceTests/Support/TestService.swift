@@ -79,7 +79,7 @@ final class TestService {
     }
 
     /// Images that wait for the first model.
-    var waiting: Int { pool.monitor.withLock { $0.queue.count(model: 0) } }
+    var waiting: Int { pool.monitor.withLock { state in state.models.all.first?.waiting.count ?? 0 } }
 }
 
 extension HTTPAnswer {
