@@ -76,7 +76,7 @@ fuzz: deps ## fuzz every reader of foreign bytes, each for FUZZ_SECONDS; what it
 	    corpus=.build-fuzz/corpus/$$target; mkdir -p $$corpus; \
 	    case $$target in \
 	        jpeg) seeds='Tests/ImagingTests/Fixtures/*.jpg' ;; png|webp) seeds="Tests/ImagingTests/Fixtures/*.$$target" ;; \
-	        caffe) seeds='Tests/SENetTests/Fixtures/imports/*.caffemodel' ;; \
+	        caffe) seeds='Tests/ModelImportTests/Fixtures/*.caffemodel' ;; \
 	        *) seeds="Tests/Fuzz/Seeds/$$target/*" ;; \
 	    esac; \
 	    cp $$seeds $$corpus; \

@@ -21,48 +21,62 @@ let package = Package(
         .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CKernels"),
-        .target(name: "SENet", dependencies: ["CKernels", "COpenBLAS"]),
         .target(name: "CImageRows", dependencies: ["CJPEG", "CPNG"]),
+        .target(name: "Threads"),
+        .target(name: "SENet", dependencies: ["CKernels", "COpenBLAS", "Threads"]),
+        .target(name: "ModelImport", dependencies: ["SENet"]),
         .target(name: "Imaging", dependencies: ["CImageRows", "CWebP"]),
         .target(
             name: "Serving",
-            dependencies: ["SENet", "Imaging", .product(name: "DequeModule", package: "swift-collections")]),
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD"]),
+            dependencies: ["SENet", "Imaging", "Threads", .product(name: "DequeModule", package: "swift-collections")]),
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "Threads"]),
+        .target(
+            name: "Service",
+            dependencies: [
+                "HTTPServer", "Serving", "SENet", "Imaging", "Threads",
+                .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
         .target(name: "HTTPClient", dependencies: ["CCURL"]),
         .target(name: "ModelHub", dependencies: ["HTTPClient", "CGnuTLS"]),
         .target(
             name: "LoadTesting",
             dependencies: [
-                "HTTPClient", .product(name: "DequeModule", package: "swift-collections"),
+                "HTTPClient", "Threads", .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
         .executableTarget(
             name: "excite",
             dependencies: [
-                "SENet", "Imaging", "Serving", "HTTPClient", "HTTPServer", "LoadTesting", "ModelHub",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
+                "SENet", "Imaging", "Serving", "Service", "HTTPClient", "HTTPServer", "LoadTesting", "ModelHub",
+                "ModelImport", .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"],
-            exclude: ["Fixtures", "make_gates.py", "make_imports.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+            exclude: ["Fixtures", "make_gates.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+        .testTarget(
+            name: "ModelImportTests", dependencies: ["ModelImport", "SENet"], exclude: ["Fixtures", "make_imports.py"]),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"],
             exclude: ["Fixtures", "make_images.py", "make_resample_cases.py", "measure_intake.py", "compare_pillow.py"]),
-        .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging"]),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"]),
-        .target(name: "HubTesting", dependencies: ["CGnuTLS"], path: "Tests/HubTesting"),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging", "Threads"]),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "Threads"]),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: ["Service", "HTTPServer", "Serving", "SENet", "Imaging", .product(name: "Logging", package: "swift-log")]),
+        .target(name: "HubTesting", dependencies: ["CGnuTLS", "Threads"], path: "Tests/HubTesting"),
         .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "HubTesting"]),
         .testTarget(name: "ModelHubTests", dependencies: ["ModelHub", "HubTesting"]),
-        .testTarget(name: "LoadTestingTests", dependencies: ["LoadTesting", "HTTPServer"]),
+        .testTarget(name: "LoadTestingTests", dependencies: ["LoadTesting", "HTTPServer", "Threads"]),
         .testTarget(
             name: "exciteTests",
             dependencies: [
-                "excite", "HTTPServer", "HubTesting", "LoadTesting", "Serving", "SENet", "Imaging",
+                "excite", "HTTPServer", "HubTesting", "LoadTesting", "Service", "Serving", "SENet", "Imaging",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],
@@ -74,7 +88,7 @@ if Context.environment["EXCITE_FUZZ"] != nil {
     package.targets += [
         .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
         .executableTarget(
-            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "SENet", "Serving"], path: "Tests/Fuzz/Sources"),
+            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "ModelImport", "SENet", "Serving"], path: "Tests/Fuzz/Sources"),
     ]
 }
 

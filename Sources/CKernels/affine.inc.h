@@ -1,7 +1,5 @@
 // The body of affine.c.
 
-void ISA(excite_affine)(const float *, const float *, const float *, excite_activation, int32_t, int32_t, int32_t, int32_t, float *);
-
 #define ivec ISA(ivec)
 typedef int32_t ivec __attribute__((ext_vector_type(LANES), may_alias));
 

@@ -1,7 +1,5 @@
 // The body of blur.c. C channels, H x W input, P x Q output.
 
-void ISA(excite_blur)(const excite_blurring *, const excite_tile *, const float *, float *);
-
 /// The row or column next to the middle one, `i`, in an image of `size`: reflected where it is outside, or -1 for zeros.
 EXCITE_INLINE int32_t ISA(beside)(const excite_blurring *b, int32_t i, int32_t size) {
     if (i >= 0 && i < size) return i;

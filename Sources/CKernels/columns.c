@@ -3,6 +3,13 @@
 #include <string.h>
 
 #include "internal.h"
+#include "isa.h"
+
+// One channel at a time: a register of one float.
+#define ISA_SUFFIX scalar
+#define LANES 1
+typedef float vec;
+#include "epilogue.inc.h"
 
 /// The input's value, or zero outside the image.
 static float value_at(const excite_convolution *c, const float *input, int32_t channel, int32_t y, int32_t x) {
@@ -40,24 +47,20 @@ void excite_store_products(const excite_convolution *c, int32_t group, int32_t r
     assert(excite_is_convolution(c) && group >= 0 && group < c->groups && epilogue->bias);
     assert(row >= 0 && rows > 0 && row + rows <= c->output_height && excite_is_simple(epilogue->activation));
     const int32_t depth = c->outputs / c->groups, pixels = rows * c->output_width;
-    const bool last = group == c->groups - 1;
+    const bool relu = epilogue->activation == excite_activation_relu, last = group == c->groups - 1;
     const int32_t first = group * depth, end = last ? excite_blocks(c->outputs) * excite_block : first + depth;
     if (epilogue->sums) memset(epilogue->sums + first, 0, (size_t)(end - first) * sizeof(float));
     for (int32_t start = 0; start < pixels; start += pixels_at_once) {
         const int32_t count = excite_min(pixels_at_once, pixels - start);
         for (int32_t o = first; o < end; o++) {
             const size_t at = excite_at(c->output_height, c->output_width, o / excite_block, row, start) + (size_t)(o % excite_block);
+            const bool exists = o < c->outputs;
             const float *product = products + (size_t)(o - first) * (size_t)pixels + start;
             float sum = 0;
-            for (int32_t i = 0; i < count; i++) {
-                float y = 0;
-                if (o < c->outputs) {
-                    y = product[i] + epilogue->bias[o];
-                    if (epilogue->residual) y += epilogue->residual[at + (size_t)i * excite_block];
-                    if (epilogue->activation == excite_activation_relu && y < 0) y = 0;
-                }
-                output[at + (size_t)i * excite_block] = y;
-                sum += y;
+            for (size_t i = 0; i < (size_t)count; i++) {
+                const size_t pixel = at + i * excite_block;
+                float y = exists ? product[i] + epilogue->bias[o] : 0;
+                finish_scalar(1, &y, exists && epilogue->residual ? epilogue->residual + pixel : NULL, relu, output + pixel, 0, &sum);
             }
             if (epilogue->sums) epilogue->sums[o] += sum;
         }

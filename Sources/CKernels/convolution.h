@@ -105,15 +105,7 @@ static inline excite_band excite_read_band(const excite_convolution *c, int32_t 
     return (excite_band){scratch, (size_t)height * line, line, depth, step, line_stride};
 }
 
-size_t excite_direct_packed_count(const excite_convolution *);
-size_t excite_direct_scratch_count(const excite_convolution *, int32_t rows);
-void excite_direct_pack(const excite_convolution *, int32_t block, int32_t blocks, const float *weights, float *packed);
-
-size_t excite_winograd2_packed_count(const excite_convolution *);
-size_t excite_winograd4_packed_count(const excite_convolution *);
-void excite_winograd2_pack(const excite_convolution *, int32_t block, int32_t blocks, const float *weights, float *packed);
-void excite_winograd4_pack(const excite_convolution *, int32_t block, int32_t blocks, const float *weights, float *packed);
-
-size_t excite_grouped_packed_count(const excite_convolution *);
-size_t excite_grouped_scratch_count(const excite_convolution *, int32_t rows);
-void excite_grouped_pack(const excite_convolution *, int32_t block, int32_t blocks, const float *weights, float *packed);
+excite_packed_count_function excite_direct_packed_count, excite_grouped_packed_count, excite_winograd2_packed_count,
+    excite_winograd4_packed_count;
+excite_pack_function excite_direct_pack, excite_grouped_pack, excite_winograd2_pack, excite_winograd4_pack;
+excite_scratch_count_function excite_direct_scratch_count, excite_grouped_scratch_count;

@@ -1,4 +1,4 @@
-// Moving channels (concatenation). Portable C: it waits for memory whatever the instruction set.
+// Moving channels (concatenation, the way from planar to blocked). Portable C: it waits for memory whatever the instruction set.
 #include <string.h>
 
 #include "internal.h"
@@ -14,5 +14,17 @@ void excite_copy_channels(const float *input,  // (pixels, 16)
     }
     for (size_t i = 0; i < (size_t)pixels * excite_block; i += excite_block) {
         memcpy(output + i + to, input + i + from, (size_t)count * sizeof *output);
+    }
+}
+
+void excite_block_channels(int32_t channels, int32_t pixels,
+                           const float *input,  // (C, pixels)
+                           float *output) {     // (C/16, pixels, 16)
+    assert(channels > 0 && pixels > 0 && excite_is_aligned(output));
+    const size_t count = (size_t)pixels;
+    memset(output, 0, (size_t)excite_blocks(channels) * count * excite_block * sizeof *output);
+    for (size_t c = 0; c < (size_t)channels; c++) {
+        float *to = output + c / excite_block * count * excite_block + c % excite_block;
+        for (size_t i = 0; i < count; i++) to[i * excite_block] = input[c * count + i];
     }
 }

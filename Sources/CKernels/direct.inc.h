@@ -1,9 +1,5 @@
 // The body of direct.c.
 
-void ISA(excite_multiply)(int32_t, const excite_product *);
-void ISA(excite_direct)(const excite_convolution *, const excite_tile *, const float *, const float *, const excite_epilogue *, float *,
-                        float *);
-
 void ISA(excite_direct)(const excite_convolution *c, const excite_tile *tile,
                         const float *input,   // (C/16, H, W, 16) or (C, H, W)
                         const float *packed,  // (O/16, C/G/16, R, S, 16, 16), planar (O/16, R, S, C, 16)

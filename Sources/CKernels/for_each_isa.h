@@ -1,27 +1,11 @@
 // Compiles the file that EXCITE_BODY names once for each instruction set, fastest first. No include guard: every kernel family
 // includes it. The flags are attributes of the functions, so one object file holds them all and the build needs no flags of its own.
 //
-// A body may use:
-//   ISA(name)  the name with the instruction set as its suffix: every function and type of a body is named so
-//   ISA_NAME   the instruction set as a string
-//   LANES      floats in a register
-//   VECTORS    registers in a block of 16 channels
-//   vec        a register of floats; it may alias floats, and loads and stores through it need its alignment
-//   UNROLLED   in front of a loop over a constant number of registers: without it an array of registers may stay in memory
-// and the sizes of the convolutions' register tile (see microkernel.inc.h):
-//   TILE_PIXELS, TILE_BLOCKS
+// A body may use the words of isa.h, the kernels that declarations.inc.h declares, and the sizes of the convolutions' register tile (see
+// product.inc.h): TILE_PIXELS, TILE_BLOCKS.
 
-#include "internal.h"
-
-#define EXCITE_JOIN_(name, suffix) name##_##suffix
-#define EXCITE_JOIN(name, suffix) EXCITE_JOIN_(name, suffix)
-#define EXCITE_STRING_(name) #name
-#define EXCITE_STRING(name) EXCITE_STRING_(name)
-#define ISA(name) EXCITE_JOIN(name, ISA_SUFFIX)
-#define ISA_NAME EXCITE_STRING(ISA_SUFFIX)
-#define VECTORS (16 / LANES)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#define vec ISA(vec)
+#include "isa.h"
+#include "product.h"
 
 #if defined(__x86_64__)
 
@@ -32,6 +16,7 @@
 #define TILE_PIXELS 8
 #define TILE_BLOCKS 3
 typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
+#include "declarations.inc.h"
 #include EXCITE_BODY
 #undef ISA_SUFFIX
 #undef LANES
@@ -46,6 +31,7 @@ typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
 #define TILE_PIXELS 6
 #define TILE_BLOCKS 1
 typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
+#include "declarations.inc.h"
 #include EXCITE_BODY
 #undef ISA_SUFFIX
 #undef LANES
@@ -65,6 +51,7 @@ typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
 #endif
 #define TILE_BLOCKS 1
 typedef float vec __attribute__((ext_vector_type(LANES), may_alias));
+#include "declarations.inc.h"
 #include EXCITE_BODY
 #undef ISA_SUFFIX
 #undef LANES

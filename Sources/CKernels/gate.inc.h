@@ -1,10 +1,5 @@
 // The body of gate.c.
 
-void ISA(excite_mean)(const float *, int32_t, int32_t, float, int32_t, float *);
-void ISA(excite_sum_pixels)(const float *, int32_t, int32_t, float *);
-void ISA(excite_linear)(const float *, int32_t, const float *, const float *, excite_activation, int32_t, int32_t, float *);
-void ISA(excite_scale)(const float *, const float *, const float *, excite_activation, int32_t, int32_t, float *);
-
 /// Independent chains of additions in a sum: enough to hide an addition's latency (3 to 4 cycles, two a cycle). Term i goes to chain
 /// i % 4, so the order depends on the number of terms alone.
 enum { ISA(chains) = 4 };

@@ -1,7 +1,5 @@
 // The body of grouped.c. `pixels`, `depth` (channels a group) and `stride` are constants where the functions are inlined.
-
-void ISA(excite_grouped)(const excite_convolution *, const excite_tile *, const float *, const float *, const excite_epilogue *, float *,
-                         float *);
+#include "epilogue.inc.h"
 
 /// Channel k of its own group in every lane of register `v` of a pixel's block: a broadcast where a register holds no more than one
 /// group, else one shuffle.
@@ -66,14 +64,9 @@ EXCITE_INLINE void ISA(grouped_tile)(int pixels, int depth, int stride, int v,
             }
         }
     }
-    const vec *residual = (const vec *)(epilogue->residual + at);
     vec total = (vec)0;
-    UNROLLED for (int p = 0; p < pixels; p++) {
-        if (epilogue->residual) sums[p] += residual[p * VECTORS + v];
-        if (epilogue->activation == excite_activation_relu) sums[p] = sums[p] < 0 ? (vec)0 : sums[p];
-        ((vec *)(output + at))[p * VECTORS + v] = sums[p];
-        total += sums[p];
-    }
+    ISA(finish)(pixels, sums, epilogue->residual ? epilogue->residual + at : NULL, epilogue->activation == excite_activation_relu,
+                output + at, v, epilogue->sums ? &total : NULL);
     if (epilogue->sums) ((vec *)(epilogue->sums + block * excite_block))[v] += total;
 }
 

@@ -1,7 +1,5 @@
 // The body of limit.c.
 
-float ISA(excite_multiply_adds)(int64_t, int64_t *);
-
 /// Chains of multiply-adds on registers alone. Twelve hide a latency of 4 cycles on two units, with some to spare.
 float ISA(excite_multiply_adds)(int64_t rounds, int64_t *count) {
     enum { chains = 12 };

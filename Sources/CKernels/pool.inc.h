@@ -1,9 +1,6 @@
 // The body of pool.c. C channels, H x W input, P x Q output.
 #include <math.h>
 
-void ISA(excite_pool)(const excite_pooling *, const excite_tile *, const float *, float *);
-void ISA(excite_max_pixels)(const float *, int32_t, int32_t, float *);
-
 /// The larger of two; a NaN wins, as in PyTorch.
 EXCITE_INLINE vec ISA(larger)(vec a, vec b) { return ((b > a) | (b != b)) ? b : a; }
 

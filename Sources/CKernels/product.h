@@ -27,6 +27,9 @@ typedef struct {
     float *sums;            // NULL for none
 } excite_product;
 
+/// Computes `blocks` blocks of 16 outputs of the product.
+typedef void excite_multiply_function(int32_t blocks, const excite_product *);
+
 /// Blocks of 16 outputs that one call may compute, and how many it should take of the `left` ones.
 EXCITE_INLINE int32_t excite_product_blocks(int32_t tile_blocks, int32_t left) {
     // 4 = 2 + 2 rather than 3 + 1: a lone block needs a load for every operation.

@@ -4,8 +4,7 @@
 //
 // The pixels of a tile are given by their addresses, so a tile may run over the end of a row: 49 pixels of a 7 x 7 image make nine
 // tiles of 5 or 6 and not fourteen of 3 or 4, whose few accumulators would not hide the latency of an addition.
-
-void ISA(excite_multiply)(int32_t blocks, const excite_product *);
+#include "epilogue.inc.h"
 
 typedef struct {
     size_t at[TILE_PIXELS];  // where each pixel's terms start in the input, in floats
@@ -68,29 +67,15 @@ EXCITE_INLINE void ISA(multiply_tile)(int pixels, int blocks, size_t unrolled, c
         }
     }
     ISA(accumulate)(pixels, blocks, unrolled, tile, product, sums);
+    const float *residual = product->is_last ? product->residual : NULL;
+    float *totals = product->is_last ? product->sums : NULL;
     UNROLLED for (int b = 0; b < blocks; b++) {
         const size_t at = (size_t)b * product->output_stride + first * excite_block;
-        if (product->is_last && product->residual) {
-            UNROLLED for (int p = 0; p < pixels; p++) {
-                UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] += ((const vec *)(product->residual + at))[p * VECTORS + v];
-            }
-        }
-        if (product->is_last && product->relu) {
-            UNROLLED for (int p = 0; p < pixels; p++) {
-                UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] = sums[p][b][v] < 0 ? (vec)0 : sums[p][b][v];
-            }
-        }
-        UNROLLED for (int p = 0; p < pixels; p++) {
-            UNROLLED for (int v = 0; v < VECTORS; v++) ((vec *)(product->output + at))[p * VECTORS + v] = sums[p][b][v];
-        }
-        if (product->is_last && product->sums) {
-            // Pixel after pixel, so that these sums do not depend on the tile either.
-            UNROLLED for (int v = 0; v < VECTORS; v++) {
-                vec *total = (vec *)(product->sums + b * excite_block) + v;
-                vec sum = *total;
-                UNROLLED for (int p = 0; p < pixels; p++) sum += sums[p][b][v];
-                *total = sum;
-            }
+        UNROLLED for (int v = 0; v < VECTORS; v++) {
+            vec y[TILE_PIXELS];
+            UNROLLED for (int p = 0; p < pixels; p++) y[p] = sums[p][b][v];
+            ISA(finish)(pixels, y, residual ? residual + at : NULL, product->is_last && product->relu, product->output + at, v,
+                        totals ? (vec *)(totals + b * excite_block) + v : NULL);
         }
     }
 }

@@ -1,14 +1,7 @@
 // The body of winograd.c. `m` is the edge of an output tile (2 or 4), a constant where the functions are inlined; an input tile has
 // (m + 2) x (m + 2) points. Three steps: the input's tiles are transformed (V), each point's matrix of tiles x channels is multiplied
 // by the point's weights (M), and M's tiles are transformed into outputs.
-
-void ISA(excite_multiply)(int32_t, const excite_product *);
-size_t ISA(excite_winograd2_scratch_count)(const excite_convolution *, int32_t);
-size_t ISA(excite_winograd4_scratch_count)(const excite_convolution *, int32_t);
-void ISA(excite_winograd2)(const excite_convolution *, const excite_tile *, const float *, const float *, const excite_epilogue *,
-                           float *, float *);
-void ISA(excite_winograd4)(const excite_convolution *, const excite_tile *, const float *, const float *, const excite_epilogue *,
-                           float *, float *);
+#include "epilogue.inc.h"
 
 /// B^T d of one line of an input tile, in place; its points are `step` apart.
 EXCITE_INLINE void ISA(transform_input_line)(int m, vec *d, int step) {
@@ -75,6 +68,7 @@ EXCITE_INLINE void ISA(transform_output)(int m, const excite_convolution *c, int
     const int size = m + 2;
     const int32_t rows = excite_min(m, c->output_height - top), columns = excite_min(m, c->output_width - left);
     const vec *bias = (const vec *)(epilogue->bias + block * excite_block);
+    const bool relu = epilogue->activation == excite_activation_relu;
     UNROLLED for (int v = 0; v < VECTORS; v++) {
         vec t[36], half[24], y[16];
         UNROLLED for (int i = 0; i < size; i++) {
@@ -82,15 +76,19 @@ EXCITE_INLINE void ISA(transform_output)(int m, const excite_convolution *c, int
             ISA(transform_output_line)(m, t + i, size, half + i, size);
         }
         UNROLLED for (int i = 0; i < m; i++) ISA(transform_output_line)(m, half + i * size, 1, y + i * m, 1);
-        vec sum = (vec)0;
+        vec sum = (vec)0, *total = epilogue->sums ? &sum : NULL;
         for (int i = 0; i < rows; i++) {
             const size_t at = excite_at(c->output_height, c->output_width, block, top + i, left);
-            for (int j = 0; j < columns; j++) {
-                vec value = y[i * m + j] + bias[v];
-                if (epilogue->residual) value += ((const vec *)(epilogue->residual + at))[j * VECTORS + v];
-                if (epilogue->activation == excite_activation_relu) value = value < 0 ? (vec)0 : value;
-                ((vec *)(output + at))[j * VECTORS + v] = value;
-                sum += value;
+            const float *residual = epilogue->residual ? epilogue->residual + at : NULL;
+            vec *row = y + i * m;
+            UNROLLED for (int j = 0; j < m; j++) row[j] += bias[v];
+            if (columns == m) {
+                ISA(finish)(m, row, residual, relu, output + at, v, total);
+            } else {
+                for (int j = 0; j < columns; j++) {
+                    const int from = j * excite_block;
+                    ISA(finish)(1, row + j, residual ? residual + from : NULL, relu, output + at + from, v, total);
+                }
             }
         }
         if (epilogue->sums) ((vec *)(epilogue->sums + block * excite_block))[v] += sum;

@@ -1,4 +1,4 @@
-import Synchronization
+import struct Synchronization.Atomic
 
 /// Counts the bytes of all request bodies that are in memory, and bounds them.
 final class BodyMemory: Sendable {

@@ -8,7 +8,6 @@ import Glibc
 // the daemon's `cls`      nobody; DaemonHandle's owner keeps the core alive until MHD_stop_daemon has returned
 // a connection's context  connectionChanged(STARTED)  connectionChanged(CLOSED)
 // a request's context     requestLineArrived          requestCompleted
-// a thread's argument     WorkerThread.init           runWorkerThread
 
 /// A running daemon with its one epoll thread.
 // Sendable because of the calls made on it, MHD_add_connection is made by one thread only, and MHD_stop_daemon once,
@@ -87,17 +86,17 @@ private func requestAdvanced(
 ) -> MHD_Result {
     guard let pointer, let method, let version, let uploadSize, let held = held?.pointee else { return .NO }
     let context = Unmanaged<RequestContext>.fromOpaque(held).takeUnretainedValue()
-    let step: RequestContext.Step
+    let action: RequestContext.Action
     if !context.hasHead {
-        step = context.headArrived(method: String(cString: method), version: String(cString: version), headers: headers(of: pointer))
+        action = context.headArrived(method: String(cString: method), version: String(cString: version), headers: headers(of: pointer))
     } else if uploadSize.pointee > 0 {
         let bytes = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
         uploadSize.pointee = 0
-        step = context.bodyArrived(bytes)
+        action = context.bodyArrived(bytes)
     } else {
-        step = context.requestArrived()
+        action = context.requestArrived()
     }
-    switch step {
+    switch action {
     case .proceed: return .YES
     case .close: return .NO
     case .answer(let response): return queue(response, on: pointer, for: context)
@@ -109,7 +108,7 @@ private func queue(_ response: Response, on pointer: OpaquePointer, for context:
     var response = response
     var prepared = prepare(response, for: context)
     if prepared == nil {
-        response = Refusal.unsendable.response
+        response = context.rendered(.unsendable)
         prepared = prepare(response, for: context)
     }
     guard let prepared else { return .NO }
@@ -170,36 +169,4 @@ private func collectHeader(
     let value = value.map { String(cString: $0) } ?? ""
     Unmanaged<HeaderList>.fromOpaque(cls).takeUnretainedValue().headers.append((String(cString: name), value))
     return .YES
-}
-
-/// A thread of ours, to be joined once.
-struct WorkerThread: Sendable {
-    private let id: pthread_t
-
-    init(_ body: @escaping @Sendable () -> Void) throws {
-        let held = Unmanaged.passRetained(ThreadBody(body))
-        var id = pthread_t()
-        let status = pthread_create(&id, nil, runWorkerThread, held.toOpaque())
-        guard status == 0 else {
-            held.release()
-            throw ServerError(message: "Cannot start a thread: \(errorText(status)). Raise the limit of threads.")
-        }
-        self.id = id
-    }
-
-    /// Waits for the thread to end.
-    func join() {
-        // Fails only for a thread that was joined before, or is the caller.
-        _ = pthread_join(id, nil)
-    }
-}
-
-private final class ThreadBody: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-}
-
-private func runWorkerThread(_ held: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    if let held { Unmanaged<ThreadBody>.fromOpaque(held).takeRetainedValue().run() }
-    return nil
 }

@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Threads
 
 /// One open connection, from accept to close. What other threads than the one that reads it need to know of it:
 /// until when a request has to be here (the reaper), and which request is being worked on (the shutdown).
@@ -8,6 +8,7 @@ final class Connection: Sendable {
     let socket: Int32
     /// The peer's numeric address.
     let client: String
+    private let core: ServerCore
 
     private struct State {
         var isOpen = true
@@ -18,6 +19,8 @@ final class Connection: Sendable {
         /// Whether the client may still be sending what nobody will read.
         var lingers = false
         var requestID: String?
+        /// Of the request being received or answered, once it is complete.
+        var head: RequestHead?
         var exchange: Exchange?
         /// Requests begun on this connection.
         var requests = 0
@@ -26,7 +29,8 @@ final class Connection: Sendable {
     }
     private let state: Mutex<State>
 
-    init(socket: Int32, client: String, deadline: ContinuousClock.Instant) {
+    init(core: ServerCore, socket: Int32, client: String, deadline: ContinuousClock.Instant) {
+        self.core = core
         self.socket = socket
         self.client = client
         state = Mutex(State(deadline: deadline))
@@ -37,13 +41,22 @@ final class Connection: Sendable {
         state.withLock {
             $0.exchange = exchange
             $0.requestID = nil
+            $0.head = nil
             $0.requests += 1
             $0.deadline = $0.deadline.map { min($0, deadline) } ?? deadline
         }
     }
 
     /// The head is here: from now on a cut-off request is answered under this id.
-    func requestIdentified(_ id: String) { state.withLock { $0.requestID = id } }
+    func headArrived(_ head: RequestHead, id: String) {
+        state.withLock {
+            $0.head = head
+            $0.requestID = id
+        }
+    }
+
+    /// The answer to the request under way where the server refuses it.
+    func rendered(_ refusal: Refusal) -> Response { core.render(refusal, state.withLock { $0.head }) }
 
     /// Ends the receiving; false where the request was cut off and answered before.
     /// - Parameter lingers: the answer comes before the body was read to its end.
@@ -64,6 +77,7 @@ final class Connection: Sendable {
         state.withLock {
             $0.exchange = nil
             $0.requestID = nil
+            $0.head = nil
             if $0.cutStatus == nil { $0.deadline = deadline }
         }
     }
@@ -98,7 +112,7 @@ final class Connection: Sendable {
         state.deadline = nil
         state.cutStatus = refusal.status
         // Under the lock, which endReceiving takes: nothing else answers this request.
-        sendNow(refusal.response.wire(id: state.requestID ?? RequestID.next()), to: socket)
+        sendNow(core.render(refusal, state.head).wire(id: state.requestID ?? RequestID.next()), to: socket)
         // The daemon sees the end of the input and closes.
         shutdown(socket, Int32(SHUT_RDWR))
     }

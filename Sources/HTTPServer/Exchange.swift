@@ -1,5 +1,7 @@
 import CMicroHTTPD
-import Synchronization
+import Threads
+
+import struct Synchronization.Atomic
 
 /// A connection of the daemon, to be resumed from any thread.
 // Sendable because the only calls made on it from another thread, MHD_resume_connection and reading its socket's
@@ -55,13 +57,13 @@ final class Exchange: Sendable {
     /// A request that nobody will answer any more is answered 500.
     func abandon() {
         guard state.withLock({ $0.phase == .handling || $0.phase == .suspended }) else { return }
-        respond(Refusal.unanswered.response)
+        respond(connection.rendered(.unanswered))
     }
 
     /// The server goes away: answers the request where it is being worked on, and keeps it from the handler otherwise.
     func refuse(_ refusal: Refusal) {
         state.withLock { $0.isRefused = true }
-        respond(refusal.response)
+        respond(connection.rendered(refusal))
     }
 
     /// The handler is about to be called; false where the server has gone away meanwhile.

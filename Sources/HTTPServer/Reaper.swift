@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Threads
 
 /// A thread for what libmicrohttpd leaves undone: it cuts off requests that are past their absolute deadline (the
 /// daemon's own timeout sees silence only, and a byte a second is no silence), lets go of clients whose leaving the

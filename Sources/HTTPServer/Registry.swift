@@ -1,4 +1,6 @@
-import Synchronization
+import Threads
+
+import struct Synchronization.Atomic
 
 /// The connections that are open, and how many requests are unfinished on them.
 final class Registry: Sendable {

@@ -6,7 +6,7 @@ public struct Request: Sendable {
     public let id: String
     /// The fields of a multipart body in their order; a raw body is one part without a name; no body, no part.
     public let parts: [Part]
-    /// From the request line's arrival to the end of the body.
+    /// From the request's first byte to the end of the body.
     public let received: Duration
 
     let exchange: Exchange
@@ -60,9 +60,9 @@ public struct CompletedRequest: Sendable {
     public let bytesReceived: Int
     /// Bytes of the response's body that were sent; 0 where it was not delivered.
     public let bytesSent: Int
-    /// From the request line's arrival to the end of the body; nil where that did not come.
+    /// From the request's first byte to the end of the body; nil where that did not come.
     public let received: Duration?
-    /// From the request line's arrival to the response's last byte.
+    /// From the request's first byte to the response's last.
     public let duration: Duration
     /// ``Response/context`` of the answer.
     public let context: (any Sendable)?

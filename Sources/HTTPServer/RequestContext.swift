@@ -2,7 +2,7 @@
 /// connection; what others may touch is in ``Exchange``.
 final class RequestContext {
     /// What the daemon is to do next.
-    enum Step {
+    enum Action {
         /// Go on reading, or leave the connection suspended.
         case proceed
         /// Send this.
@@ -16,13 +16,13 @@ final class RequestContext {
     private let connection: Connection
     private let exchange: Exchange
     private let target: String
-    private let started = ContinuousClock.now
+    private let began = ContinuousClock.now
     private var head: RequestHead?
     private var upload: Upload?
     private var parts: [Part] = []
     private var bytesReceived = 0
     private var received: Duration?
-    /// Why a request was not admitted: said at the end of its body, so that it keeps its connection.
+    /// Why a request is refused: said at the end of its body, so that it keeps its connection.
     private var refusal: Response?
     /// The largest body that is passed over rather than cut off. With an early answer the daemon ends its side of the connection, which
     /// many clients in the middle of a photograph take for a failure before they look at the answer.
@@ -39,26 +39,27 @@ final class RequestContext {
         self.exchange = exchange
         self.target = target
         core.registry.requestStarted()
-        connection.requestStarted(exchange, deadline: started + core.configuration.receiveTimeout)
+        connection.requestStarted(exchange, deadline: began + core.configuration.receiveTimeout)
     }
 
     /// Whether ``headArrived(method:version:headers:)`` was called.
     var hasHead: Bool { head != nil }
 
     /// The head is complete: everything that can be refused now is.
-    func headArrived(method: String, version: String, headers: [(name: String, value: String)]) -> Step {
+    func headArrived(method: String, version: String, headers: [(name: String, value: String)]) -> Action {
         do throws(Refusal) {
             // First, so that the id is known whatever is wrong with the rest.
-            let unchecked = RequestHead(unparsed: target, method: method, headers: headers, client: connection.client)
+            let unchecked = RequestHead(unparsed: target, method: method, headers: headers, client: connection.client, began: began)
             head = unchecked
             id = unchecked.saneRequestID ?? id
-            connection.requestIdentified(id)
+            connection.headArrived(unchecked, id: id)
             let head = try RequestHead(
-                method: method, target: target, version: version, headers: headers, client: connection.client)
+                method: method, target: target, version: version, headers: headers, client: connection.client, began: began)
             self.head = head
+            connection.headArrived(head, id: id)
             if core.registry.isStopping { throw .shuttingDown }
             let upload = try Upload(head: head, configuration: core.configuration, memory: core.registry.bodyMemory)
-            if let answer = core.admit(head) {
+            if let answer = core.refusal(head) {
                 let length = head.contentLength ?? (head.announcesBody ? .max : 0)
                 guard length <= Self.passedOver, head.header("Expect") == nil else { return refuseEarly(answer) }
                 refusal = answer
@@ -67,18 +68,18 @@ final class RequestContext {
             }
             return .proceed
         } catch {
-            return refuseEarly(error.response)
+            return refuseEarly(rendered(error))
         }
     }
 
     /// Answers before the body: the daemon then neither asks for it (`100 Continue`) nor reads it, and closes.
-    private func refuseEarly(_ response: Response) -> Step {
+    private func refuseEarly(_ response: Response) -> Action {
         guard connection.endReceiving(lingers: true) else { return .close }
         return .answer(response)
     }
 
     /// The next bytes of the body.
-    func bodyArrived(_ bytes: UnsafeRawBufferPointer) -> Step {
+    func bodyArrived(_ bytes: UnsafeRawBufferPointer) -> Action {
         bytesReceived += bytes.count
         do throws(Refusal) {
             try upload?.append(bytes)
@@ -88,7 +89,7 @@ final class RequestContext {
             upload = nil
             // The daemon cannot send anything in the middle of a body, so this is sent beside it.
             guard connection.endReceiving(lingers: true) else { return .close }
-            let response = error.response
+            let response = rendered(error)
             isSentDirectly = sendNow(response.wire(id: id), to: connection.socket)
             willSend(response)
             return .close
@@ -96,10 +97,10 @@ final class RequestContext {
     }
 
     /// The request is complete, or was resumed with its answer.
-    func requestArrived() -> Step {
+    func requestArrived() -> Action {
         if isHandedOver { return exchange.answerOrSuspend().map { .answer($0) } ?? .proceed }
         guard connection.endReceiving() else { return .close }
-        let received = ContinuousClock.now - started
+        let received = ContinuousClock.now - began
         self.received = received
         if let refusal { return .answer(refusal) }
         guard let head else { return .close }
@@ -112,9 +113,12 @@ final class RequestContext {
             core.handle(request, Responder(exchange))
             return exchange.answerOrSuspend().map { .answer($0) } ?? .proceed
         } catch {
-            return .answer(error.response)
+            return .answer(rendered(error))
         }
     }
+
+    /// The answer to this request where the server refuses it.
+    func rendered(_ refusal: Refusal) -> Response { core.render(refusal, head) }
 
     /// Notes what is sent, for the completion.
     func willSend(_ response: Response) {
@@ -136,10 +140,10 @@ final class RequestContext {
         let isDelivered = inFull || isSentDirectly || cutStatus != nil || (sent == nil && daemonStatus > 0)
         core.completed(
             CompletedRequest(
-                head: head ?? RequestHead(unparsed: target, client: connection.client), id: id, status: status,
+                head: head ?? RequestHead(unparsed: target, client: connection.client, began: began), id: id, status: status,
                 delivered: isDelivered, bytesReceived: bytesReceived,
                 bytesSent: isDelivered && cutStatus == nil ? sent?.bodyCount ?? 0 : 0, received: received,
-                duration: now - started, context: sent?.context))
+                duration: now - began, context: sent?.context))
         core.registry.requestFinished()
     }
 }

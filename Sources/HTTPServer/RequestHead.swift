@@ -12,6 +12,8 @@ public struct RequestHead: Sendable {
     public let contentLength: Int?
     /// The peer's numeric address without its port.
     public let clientAddress: String
+    /// When the request's first byte arrived; every deadline counts from it.
+    public let began: ContinuousClock.Instant
 
     /// The first header of that name, whatever its case.
     public func header(_ name: String) -> String? {
@@ -26,16 +28,20 @@ public struct RequestHead: Sendable {
 
 extension RequestHead {
     /// What is known of a request whose head never became complete, or is not to be trusted.
-    init(unparsed target: String, method: String = "", headers: [(name: String, value: String)] = [], client: String) {
+    init(
+        unparsed target: String, method: String = "", headers: [(name: String, value: String)] = [], client: String,
+        began: ContinuousClock.Instant
+    ) {
         self.init(
             method: method, path: String(target.prefix { $0 != "?" }), query: [], headers: withoutBlanks(headers),
-            contentLength: nil, clientAddress: client)
+            contentLength: nil, clientAddress: client, began: began)
     }
 
     /// Takes the request's target apart and holds the headers against RFC 9112; what two readers could understand
     /// differently (where the body ends, above all) is refused.
     init(
-        method: String, target: String, version: String, headers: [(name: String, value: String)], client: String
+        method: String, target: String, version: String, headers: [(name: String, value: String)], client: String,
+        began: ContinuousClock.Instant
     ) throws(Refusal) {
         guard headers.allSatisfy({ isToken($0.name) }) else {
             throw .badRequest("A header's name has a character that does not belong there.")
@@ -67,7 +73,7 @@ extension RequestHead {
         }
         self.init(
             method: method, path: path, query: query, headers: withoutBlanks(headers), contentLength: contentLength,
-            clientAddress: client)
+            clientAddress: client, began: began)
     }
 
     /// The client's own request id, where it can be sent back and logged without harm.

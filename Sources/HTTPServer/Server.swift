@@ -1,6 +1,6 @@
 import CMicroHTTPD
 import Glibc
-import Synchronization
+import Threads
 
 /// An HTTP/1.1 server: takes requests with their whole body, hands them on without waiting for the answer, and sends
 /// the answer when it comes. Knows nothing of what is served.
@@ -21,7 +21,9 @@ public final class Server: Sendable {
 
     /// Starts listening; requests come from now on.
     /// - Parameters:
-    ///   - admit: called once the head is complete, before the body and before `100 Continue`; an answer refuses the
+    ///   - render: makes the answer to a request that the server refuses by itself; the head is nil where it never
+    ///     became complete. Called with locks held, on any thread: it must not block, nor call the server.
+    ///   - refusal: called once the head is complete, before the body and before `100 Continue`; an answer refuses the
     ///     request. It is given at once, and the connection closed, where the client waits for `100 Continue` or the
     ///     body may be large; a small body is passed over, and the connection kept.
     ///   - handle: called with the complete request, on an HTTP thread: it must not block. The responder may be
@@ -30,7 +32,8 @@ public final class Server: Sendable {
     /// - Throws: ``ServerError`` where the configuration does not hold or the address cannot be listened on.
     public init(
         configuration: ServerConfiguration,
-        admit: @escaping @Sendable (RequestHead) -> Response?,
+        render: @escaping @Sendable (Refusal, RequestHead?) -> Response,
+        refusal: @escaping @Sendable (RequestHead) -> Response?,
         handle: @escaping @Sendable (Request, Responder) -> Void,
         completed: @escaping @Sendable (CompletedRequest) -> Void
     ) throws {
@@ -38,14 +41,17 @@ public final class Server: Sendable {
         let registry = Registry(bodyMemoryLimit: configuration.bodyMemoryLimit)
         let reaper = try Reaper(registry: registry, receiveTimeout: configuration.receiveTimeout)
         core = ServerCore(
-            configuration: configuration, registry: registry, reaper: reaper, admit: admit, handle: handle, completed: completed)
+            configuration: configuration, registry: registry, reaper: reaper, render: render, refusal: refusal, handle: handle,
+            completed: completed)
         listener = try Listener(host: configuration.host, port: configuration.port)
         var daemons: [DaemonHandle] = []
         var reaperThread: WorkerThread?
         do {
             for _ in 0..<configuration.threads { daemons.append(try startDaemon(core)) }
-            reaperThread = try WorkerThread { reaper.run() }
-            let acceptor = try WorkerThread { [core, listener, daemons] in accept(from: listener, for: core, daemons: daemons) }
+            reaperThread = try WorkerThread("http reaper") { reaper.run() }
+            let acceptor = try WorkerThread("http acceptor") { [core, listener, daemons] in
+                accept(from: listener, for: core, daemons: daemons)
+            }
             running = Mutex(Running(daemons: daemons, acceptor: acceptor, reaper: reaperThread))
         } catch {
             for daemon in daemons { MHD_stop_daemon(daemon.pointer) }
@@ -119,19 +125,22 @@ final class ServerCore: Sendable {
     let configuration: ServerConfiguration
     let registry: Registry
     let reaper: Reaper
-    let admit: @Sendable (RequestHead) -> Response?
+    let render: @Sendable (Refusal, RequestHead?) -> Response
+    let refusal: @Sendable (RequestHead) -> Response?
     let handle: @Sendable (Request, Responder) -> Void
     let completed: @Sendable (CompletedRequest) -> Void
 
     init(
         configuration: ServerConfiguration, registry: Registry, reaper: Reaper,
-        admit: @escaping @Sendable (RequestHead) -> Response?, handle: @escaping @Sendable (Request, Responder) -> Void,
+        render: @escaping @Sendable (Refusal, RequestHead?) -> Response,
+        refusal: @escaping @Sendable (RequestHead) -> Response?, handle: @escaping @Sendable (Request, Responder) -> Void,
         completed: @escaping @Sendable (CompletedRequest) -> Void
     ) {
         self.configuration = configuration
         self.registry = registry
         self.reaper = reaper
-        self.admit = admit
+        self.render = render
+        self.refusal = refusal
         self.handle = handle
         self.completed = completed
     }
@@ -142,11 +151,11 @@ private func accept(from listener: Listener, for core: ServerCore, daemons: [Dae
     var turn = 0
     let configuration = core.configuration
     listener.run { socket, client in
-        let connection = Connection(socket: socket, client: client, deadline: .now + configuration.receiveTimeout)
+        let connection = Connection(core: core, socket: socket, client: client, deadline: .now + configuration.receiveTimeout)
         let refusal = core.registry.add(
             connection, limit: configuration.connectionLimit, perClient: configuration.connectionsPerClient)
         if let refusal {
-            sendNow(refusal.response.wire(id: RequestID.next()), to: socket)
+            sendNow(core.render(refusal, nil).wire(id: RequestID.next()), to: socket)
             core.reaper.linger(socket)
             return
         }

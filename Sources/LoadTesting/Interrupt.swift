@@ -1,6 +1,6 @@
 import CCURL
 import Glibc
-import Synchronization
+import struct Synchronization.Atomic
 
 /// Whether a run is to end early: any thread may say so, and wakes the run's loop.
 final class Interrupt: Sendable {

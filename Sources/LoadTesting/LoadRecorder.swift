@@ -1,5 +1,5 @@
 import Histogram
-import Synchronization
+import Threads
 
 /// Counts what became of requests while they run; any thread may add and look.
 public final class LoadRecorder: Sendable {

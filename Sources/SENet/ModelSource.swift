@@ -11,8 +11,8 @@ public struct ModelSource: Sendable {
     ///
     /// - Throws: `ModelError.file` or `.configuration`.
     public init(folder: String) throws(ModelError) {
-        let file = try MappedFile(path: "\(folder)/config.json")
-        configuration = try Configuration(json: Data(file.bytes))
+        let json = Data(try InputFile.contents("\(folder)/config.json"))
+        configuration = try Configuration(json: json)
         network = configuration.network
         self.folder = folder
     }

@@ -1,10 +1,10 @@
 import ArgumentParser
-import Foundation
+import SENet
+import Service
+import Serving
 
 @main
 struct Excite: AsyncParsableCommand {
-    static let version = "0.1.0"
-
     static let configuration = CommandConfiguration(
         commandName: "excite",
         abstract: "Serves Squeeze-and-Excitation image classifiers over HTTP: a photograph in, five labels out.",
@@ -14,9 +14,15 @@ struct Excite: AsyncParsableCommand {
 
             Every option, but for those of load and import, can also be given as an environment variable: --max-batch is EXCITE_MAX_BATCH.
             """,
-        version: version,
+        version: Build.version,
         subcommands: [
             Serve.self, Classify.self, Evaluate.self, Gates.self, Pull.self, Import.self, Models.self, Preprocess.self, Forward.self,
             Bench.self, Inspect.self, Load.self, Probe.self,
         ])
+
+    static func main() async {
+        ServerProcess.openStandardDescriptors()
+        Engine.prepareProcess()
+        await main(nil)
+    }
 }

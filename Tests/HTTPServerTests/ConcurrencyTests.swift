@@ -1,6 +1,8 @@
 import Foundation
-import Synchronization
 import Testing
+import Threads
+
+import struct Synchronization.Atomic
 
 @testable import HTTPServer
 

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import Testing
 
 @testable import HTTPServer
@@ -9,14 +8,14 @@ import Testing
     func beforeContinue() throws {
         let test = try TestServer(
             { $0.bodyLimit = 1000 },
-            admit: { $0.path == "/no" ? .problem(status: 429, title: "Busy", detail: "Later.", code: "busy") : nil })
+            refusal: { $0.path == "/no" ? busy : nil })
         for (path, length, status, code) in [("/no", 10, 429, "busy"), ("/yes", 1001, 413, "body_too_large")] {
             let client = try test.connect()
             try client.send(request("POST", path, headers: ["Expect: 100-continue", "Content-Length: \(length)"]))
             let answer = try client.readAnswer()
             #expect(answer.status == status)
             #expect(answer.code == code)
-            #expect(answer.header("Content-Type") == "application/problem+json")
+            #expect(answer.header("Content-Type") == "text/plain")
             #expect(answer.header("X-Request-Id") != nil)
             #expect(try client.isAtEnd())
         }
@@ -30,7 +29,7 @@ import Testing
 
     @Test("a photograph that is refused is passed over, and the connection kept", arguments: [1, 1000, 8 << 20])
     func passedOver(size: Int) throws {
-        let test = try TestServer(admit: { $0.path == "/no" ? .problem(status: 429, title: "Busy", detail: "Later.", code: "busy") : nil })
+        let test = try TestServer(refusal: { $0.path == "/no" ? busy : nil })
         let client = try test.connect()
         for _ in 0..<3 {
             try client.send(request("POST", "/no", body: noise(size)))
@@ -45,7 +44,7 @@ import Testing
 
     @Test("a large body that is refused is not awaited", arguments: [["Content-Length: 9000000"], ["Transfer-Encoding: chunked"]])
     func notAwaited(headers: [String]) throws {
-        let test = try TestServer(admit: { _ in .problem(status: 429, title: "Busy", detail: "Later.", code: "busy") })
+        let test = try TestServer(refusal: { _ in busy })
         let client = try test.connect()
         try client.send(request("POST", "/no", headers: headers))
         #expect(try client.readAnswer().code == "busy")
@@ -87,7 +86,7 @@ import Testing
 
     @Test("a refused request without a body keeps its connection")
     func refusedGet() throws {
-        let test = try TestServer(admit: { $0.path == "/no" ? Response(status: 404) : nil })
+        let test = try TestServer(refusal: { $0.path == "/no" ? Response(status: 404) : nil })
         let client = try test.connect()
         try client.send(request("GET", "/no") + request("GET", "/yes"))
         #expect(try client.readAnswer().status == 404)

@@ -1,6 +1,7 @@
 import Foundation
-import Synchronization
 import Testing
+
+import struct Synchronization.Atomic
 
 @testable import HTTPServer
 
@@ -126,14 +127,15 @@ import Testing
     @Test("stopping twice, and letting go of a server, end it")
     func repeated() throws {
         var server: Server? = try Server(
-            configuration: configured { $0.port = 0 }, admit: { _ in nil }, handle: { $1.respond(Response(status: 200)) },
+            configuration: configured { $0.port = 0 }, render: plain, refusal: { _ in nil }, handle: { $1.respond(Response(status: 200)) },
             completed: { _ in })
         let port = try #require(server?.port)
         server?.stop()
         server?.stop()
         server = nil
         let again = try Server(
-            configuration: configured { $0.port = port }, admit: { _ in nil }, handle: { $1.respond(Response(status: 200)) },
+            configuration: configured { $0.port = port }, render: plain, refusal: { _ in nil },
+            handle: { $1.respond(Response(status: 200)) },
             completed: { _ in })
         #expect(again.port == port)
     }

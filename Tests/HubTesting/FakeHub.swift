@@ -1,6 +1,6 @@
 import CGnuTLS
 import Foundation
-import Synchronization
+import Threads
 
 /// A hub on the loopback that answers as huggingface.co does: small files itself, large ones by a redirect to a store on another host, with
 /// the same headers; and it fails as it is told to. Hub and store have the same port, so that only the host tells them apart.

@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import Threads
 
 /// A server on a free port of the loopback that takes one request a connection and answers with exactly the bytes it is told to, so that
 /// a test can cut an answer off anywhere.

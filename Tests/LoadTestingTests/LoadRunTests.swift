@@ -1,13 +1,9 @@
 import Foundation
 import HTTPServer
-import Synchronization
+import Threads
 import Testing
 
 @testable import LoadTesting
-
-#if THREAD_SANITIZER
-    private typealias Mutex = LoadTesting.Mutex
-#endif
 
 /// A value that threads change in turns.
 private final class Locked<Value: Sendable>: Sendable {
@@ -34,7 +30,7 @@ private final class ScriptedServer: Sendable {
         configuration.port = 0
         configure(&configuration)
         server = try Server(
-            configuration: configuration, admit: { _ in nil },
+            configuration: configuration, render: { refusal, _ in Response(status: refusal.status) }, refusal: { _ in nil },
             handle: { [count] request, responder in
                 let index = count.update { count in
                     count += 1
@@ -99,7 +95,7 @@ struct LoadRunTests {
             #expect(request.head.header("X-Deadline-Ms") == "250")
             #expect(request.parts.first?.withBytes { Array($0) } == Array("an image".utf8))
             switch index % 4 {
-            case 0: responder.respond(.problem(status: 429, title: "Overloaded", detail: "later", code: "overloaded"))
+            case 0: responder.respond(Response(status: 429))
             case 1: responder.respond(ScriptedServer.classified(batch: 2))
             default: responder.respond(ScriptedServer.classified(batch: 3))
             }

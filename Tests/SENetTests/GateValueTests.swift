@@ -19,7 +19,7 @@ struct GateValueTests {
 
     private func plan(_ test: GoldenCase, _ recorded: Recorded, _ instructionSet: String) throws -> Plan {
         try Plan.byFormula(
-            test.configuration, height: recorded.inputShape[2], width: recorded.inputShape[3], kernels: Kernels(instructionSet))
+            test.configuration, height: recorded.inputShape[2], width: recorded.inputShape[3], kernels: .prepared(instructionSet))
     }
 
     /// By gate, then by image.

@@ -15,11 +15,11 @@ struct GoldenLogitsTests {
     func complete() { #expect(Self.cases.count == 42 + 20 + 12 + (Shared.isPresent ? 14 + 16 : 0)) }
 
     @Test("are PyTorch's, by the general path", arguments: cases)
-    func general(_ golden: GoldenCase) throws { try check(golden, kernels: Kernels(), onlyGemm: true) }
+    func general(_ golden: GoldenCase) throws { try check(golden, kernels: .prepared(), onlyGemm: true) }
 
     @Test("are PyTorch's, on every instruction set", arguments: cases, instructionSets)
     func fast(_ golden: GoldenCase, _ instructionSet: String) throws {
-        try check(golden, kernels: Kernels(instructionSet), onlyGemm: false)
+        try check(golden, kernels: .prepared(instructionSet), onlyGemm: false)
     }
 
     private func check(_ test: GoldenCase, kernels: Kernels, onlyGemm: Bool) throws {
@@ -76,6 +76,9 @@ struct VariantCountTests {
     static let cases =
         GoldenCase.all(in: Fixtures.folder.appending(path: "variants"))
         + GoldenCase.all(in: Shared.folder.appending(path: "golden/variants"))
+
+    @Test("the variants are all there")
+    func complete() { #expect(Self.cases.count == 20 + (Shared.isPresent ? 16 : 0)) }
 
     @Test("parameters and multiply-accumulates are those of PyTorch's modules, by stage and in all", arguments: cases)
     func counts(_ test: GoldenCase) throws {

@@ -19,7 +19,7 @@ struct SessionTests {
     @Test(
         "gives an image the same bits alone and in any batch, on any number of threads", arguments: architectures, instructionSets)
     func independence(_ name: String, _ instructionSet: String) throws {
-        let plan = try Plan.byFormula(configuration(name), height: 75, width: 64, kernels: Kernels(instructionSet))
+        let plan = try Plan.byFormula(configuration(name), height: 75, width: 64, kernels: .prepared(instructionSet))
         let images = formulaImages(7, height: 75, width: 64)
         let alone = try images.map { try plan.logits([$0], threads: 1)[0] }
         for threads in 1...3 {
@@ -51,7 +51,7 @@ struct SessionTests {
         let general = try Plan.byFormula(configuration, height: size.height, width: size.width, onlyGemm: true).logits(image)[0]
         let largest = general.map(abs).max() ?? 0
         for instructionSet in Self.instructionSets {
-            let plan = try Plan.byFormula(configuration, height: size.height, width: size.width, kernels: Kernels(instructionSet))
+            let plan = try Plan.byFormula(configuration, height: size.height, width: size.width, kernels: .prepared(instructionSet))
             let logits = try plan.logits(image)[0]
             let error = zip(logits, general).map { abs($0 - $1) }.max() ?? .infinity
             #expect(error <= 2e-4 * largest, "\(instructionSet): off by \(error) of \(largest)")
@@ -71,7 +71,7 @@ struct SessionTests {
 
     @Test("cannot have an instruction set that does not exist")
     func unknownInstructionSet() {
-        #expect(throws: ModelError.self) { try Kernels("sse9") }
+        #expect(throws: ModelError.self) { try Kernels.prepared("sse9") }
         #expect(Kernels.available.last == "portable")
     }
 }

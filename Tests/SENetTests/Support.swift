@@ -131,13 +131,21 @@ extension Configuration {
     }
 }
 
+extension Kernels {
+    /// The named ones, or the fastest, in a process that is ready for them.
+    static func prepared(_ name: String? = nil) throws -> Kernels {
+        Engine.prepareProcess()
+        return try Kernels(name)
+    }
+}
+
 extension Plan {
     /// A plan with weights by formula.
     static func byFormula(
         _ configuration: Configuration, height: Int, width: Int, kernels: Kernels? = nil, onlyGemm: Bool = false, threads: Int = 2
     ) throws -> Plan {
         try Plan(
-            network: configuration.network, checkpoint: .madeUp, height: height, width: width, kernels: try kernels ?? Kernels(),
+            network: configuration.network, checkpoint: .madeUp, height: height, width: width, kernels: try kernels ?? .prepared(),
             threads: threads, onlyGemm: onlyGemm)
     }
 

@@ -20,7 +20,7 @@ struct WeightFileTests {
         let path = folder.path("model.safetensors")
         try bytes.write(to: URL(filePath: path))
         let checkpoint = try Checkpoint(SafeTensors(path: path), for: Self.network)
-        _ = try Plan(network: Self.network, checkpoint: checkpoint, height: 32, width: 32, kernels: Kernels())
+        _ = try Plan(network: Self.network, checkpoint: checkpoint, height: 32, width: 32, kernels: .prepared())
     }
 
     /// The message of the weights' error that loading must end in.
@@ -151,19 +151,65 @@ struct WeightFileTests {
         #expect(throws: ModelError.file("/tmp: not a regular file")) { _ = try SafeTensors(path: "/tmp") }
     }
 
-    @Test("may be in half precision, or in bfloat16: each value is exact")
-    func halfPrecision() throws {
-        for bits in UInt16.min...UInt16.max {
-            let value = Float(halfBits: bits)
+    @Test("cut off while it is loaded is an error and not the end of the program", arguments: 0..<8)
+    func cutWhileLoaded(_ seed: Int) throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("model.safetensors")
+        let bytes = try SafeTensorsFile(Self.network).data()
+        try bytes.write(to: URL(filePath: path))
+        let tensors = try SafeTensors(path: path)
+        let checkpoint = try Checkpoint(tensors, for: Self.network)
+        let left = Int(WeightFormula.uniform(name: "cut \(seed)", count: 1)[0] * Double(bytes.count))
+        #expect(truncate(path, off_t(left)) == 0)
+        let message = #expect(throws: ModelError.self) {
+            _ = try Plan(network: Self.network, checkpoint: checkpoint, height: 32, width: 32, kernels: Kernels())
+        }?.description
+        #expect(message?.contains("\(path): cut off while it was read: it had \(bytes.count) bytes") == true)
+    }
+
+    @Test(
+        "that is something else is named for what it is, with what to do",
+        arguments: [
+            ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 112543276\n", "Git LFS pointer", "git lfs pull"),
+            ("\u{feff}\n<!DOCTYPE html><html><head><title>Sign in</title>", "a web page", "download again"),
+            ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "a web page", "download again"),
+            (#"{"error": "Repository not found"}"#, "JSON text", "download again"), ("", "empty", "not a safetensors file"),
+            ("GGUF\u{3}\0\0\0", "a GGUF file", "not a safetensors file"),
+        ])
+    func foreign(_ content: String, _ what: String, _ advice: String) throws {
+        let text = try message(Data(content.utf8))
+        #expect(text.contains(what) && text.contains(advice), "\(text)")
+    }
+
+    @Test("that is a link which leads nowhere says where it leads")
+    func danglingLink() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createSymbolicLink(atPath: folder.path("model.safetensors"), withDestinationPath: "../../blobs/5ca1ab1e")
+        let text = #expect(throws: ModelError.self) { try SafeTensors(path: folder.path("model.safetensors")) }?.description ?? ""
+        #expect(text.contains("a link to '../../blobs/5ca1ab1e', which is not there"), "\(text)")
+    }
+
+    @Test("may be in half precision: each value is exact")
+    func everyHalf() throws {
+        let finite = (UInt16.min...UInt16.max).filter { $0 >> 10 & 31 != 31 }
+        let folder = try TemporaryFolder()
+        let path = folder.path("halves.safetensors")
+        let header = #"{"all":{"dtype":"F16","shape":[\#(finite.count)],"data_offsets":[0,\#(2 * finite.count)]}}"#
+        try SafeTensorsFile.data(header: Data(header.utf8), body: finite.withUnsafeBytes { Data($0) }).write(to: URL(filePath: path))
+        var values = [Float](repeating: 0, count: finite.count)
+        try values.withUnsafeMutableBufferPointer { try SafeTensors(path: path).copyFloats(of: "all", to: $0) }
+        for (bits, value) in zip(finite, values) {
             let exponent = Int(bits >> 10 & 31)
             let fraction = Double(bits & 1023)
             let sign: Double = bits >> 15 == 0 ? 1 : -1
             let expected =
-                exponent == 31
-                ? (fraction == 0 ? sign * .infinity : .nan)
-                : exponent == 0 ? sign * fraction * 0x1p-24 : sign * (1024 + fraction) * Foundation.pow(2, Double(exponent) - 25)
-            #expect(Double(value) == expected || (value.isNaN && expected.isNaN))
+                exponent == 0 ? sign * fraction * 0x1p-24 : sign * (1024 + fraction) * Foundation.pow(2, Double(exponent) - 25)
+            #expect(Double(value) == expected)
         }
+    }
+
+    @Test("may be in half precision, or in bfloat16")
+    func halfPrecision() throws {
         let folder = try TemporaryFolder()
         let path = folder.path("x.safetensors")
         let header = #"{"half":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"brain":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]}}"#

@@ -2,6 +2,7 @@ import Foundation
 import Imaging
 import SENet
 import Testing
+import Threads
 
 @testable import Serving
 
@@ -11,9 +12,9 @@ struct AdmissionTests {
 
     init() throws { model = try TinyModel().load() }
 
-    private func request(_ gate: Gate? = nil, deadline: ContinuousClock.Instant? = nil) throws -> ClassificationRequest {
+    private func request(_ gate: Gate? = nil, deadline: ContinuousClock.Instant? = nil) throws -> InferenceRequest {
         let bytes = try TestImages.jpeg()
-        return ClassificationRequest(
+        return InferenceRequest(
             image: gate.map { HeldImage(bytes: bytes, gate: $0) as any EncodedImage } ?? bytes, model: model, deadline: deadline)
     }
 
@@ -30,7 +31,7 @@ struct AdmissionTests {
         for index in 1...3 { pool.submit(try request(gate), to: answers, index) }
         #expect(pool.unanswered == 4)
         for _ in 0..<2 {
-            guard case .overloaded(let retryAfter) = pool.classify(try request()).error else {
+            guard case .overloaded(let retryAfter) = pool.infer(try request()).error else {
                 Issue.record("not refused as an overload")
                 continue
             }
@@ -46,7 +47,7 @@ struct AdmissionTests {
         gate.open()
         for answer in answers.sorted(4) { #expect(answer.error == nil) }
         #expect(pool.unanswered == 0)
-        #expect(pool.classify(try request()).error == nil, "there is room again")
+        #expect(pool.infer(try request()).error == nil, "there is room again")
     }
 
     @Test("a request's images are accepted together or refused together")
@@ -60,7 +61,7 @@ struct AdmissionTests {
         #expect(eventually { pool.waiting == 0 })
         pool.submit(try request(gate), to: answers, 1)
         let image = try TestImages.jpeg()
-        let several = ClassificationRequest(images: [image, image, [], image], model: model)
+        let several = InferenceRequest(images: [image, image, [UInt8](), image], model: model)
         let results = Monitor<[[Answers.Answer]]>([])
         pool.submit(several) { answer in results.withLock { $0.append(answer) } }
         #expect(pool.waiting == 5, "there was room for one")
@@ -79,7 +80,7 @@ struct AdmissionTests {
         defer { pool.close() }
         var left = try request()
         left.clientHasLeft = { true }
-        #expect(pool.classify(left).error == .clientLeft)
+        #expect(pool.infer(left).error == .clientLeft)
         let exposition = try Exposition(metrics.render())
         #expect(exposition.value("excite_rejected_total", ["reason": "client_left"]) == 1)
         #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == nil)
@@ -96,7 +97,7 @@ struct AdmissionTests {
         var mine = try request(gate)
         mine.client = "192.0.2.1"
         for index in 0..<2 { pool.submit(mine, to: answers, index) }
-        guard case .tooManyFromClient = pool.classify(mine).error else {
+        guard case .tooManyFromClient = pool.infer(mine).error else {
             Issue.record("not refused")
             return
         }
@@ -105,21 +106,21 @@ struct AdmissionTests {
         pool.submit(other, to: answers, 2)
         gate.open()
         for answer in answers.sorted(3) { #expect(answer.error == nil) }
-        #expect(pool.classify(mine).error == nil, "its requests were answered")
+        #expect(pool.infer(mine).error == nil, "its requests were answered")
     }
 
     @Test("what cannot be answered by its deadline is refused at once")
     func deadlineTooSoon() throws {
         let pool = try EnginePool(models: [model], options: .init(threads: 1))
         defer { pool.close() }
-        pool.monitor.withLock { $0.admission.begin(model: 0, seconds: 100) }
-        guard case .deadlineTooSoon(let retryAfter) = pool.classify(try request(deadline: .now + .seconds(20))).error else {
+        pool.monitor.withLock { $0.models.update(model) { $0.cost.begin(seconds: 100) } }
+        guard case .deadlineTooSoon(let retryAfter) = pool.infer(try request(deadline: .now + .seconds(20))).error else {
             Issue.record("not refused")
             return
         }
         #expect(retryAfter > .seconds(80))
-        #expect(pool.classify(try request(deadline: .now + .seconds(3600))).error == nil)
-        #expect(pool.classify(try request()).error == nil)
+        #expect(pool.infer(try request(deadline: .now + .seconds(3600))).error == nil)
+        #expect(pool.infer(try request()).error == nil)
     }
 
     @Test("who has an answer finds room for the next image, even in a queue of one")
@@ -128,8 +129,8 @@ struct AdmissionTests {
         options.queue = 1
         let pool = try EnginePool(models: [model], options: options)
         defer { pool.close() }
-        for _ in 0..<200 { #expect(pool.classify(try request()).error == nil) }
-        for _ in 0..<200 { #expect(pool.classify(ClassificationRequest(image: [UInt8](), model: model)).error == .image(.empty)) }
+        for _ in 0..<200 { #expect(pool.infer(try request()).error == nil) }
+        for _ in 0..<200 { #expect(pool.infer(InferenceRequest(image: [UInt8](), model: model)).error == .image(.empty)) }
     }
 
     @Test("an image whose deadline passed before it was decoded is not decoded")
@@ -147,7 +148,7 @@ struct AdmissionTests {
         let exposition = try Exposition(metrics.render())
         #expect(exposition.value("excite_rejected_total", ["reason": "deadline_passed"]) == 1)
         #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == 1)
-        #expect(pool.classify(try request(deadline: .now + .seconds(3600))).error == nil)
+        #expect(pool.infer(try request(deadline: .now + .seconds(3600))).error == nil)
     }
 
     @Test("an image whose deadline passed while it waited is not run, and its neighbours are")
@@ -203,7 +204,7 @@ struct AdmissionTests {
             closed.pass()
             #expect(answers.sorted(accepted).map(\.error) == Array(repeating: nil, count: accepted))
             #expect(answers.all.count == accepted, "each is answered once")
-            #expect(pool.classify(try request()).error == .unavailable)
+            #expect(pool.infer(try request()).error == .unavailable)
             pool.close()
         }
         #expect(eventually { released == nil }, "the threads hold the pool")
@@ -222,26 +223,28 @@ struct AdmissionTests {
     @Test("the queue is what a second clears, but no less than fills every session's batch, unless it is said")
     func limit() {
         var options = EnginePool.Options(threads: 16)
-        var admission = Admission(models: 1, options: options)
-        #expect(admission.limit(model: 0) == 32, "nothing is known")
-        admission.begin(model: 0, seconds: 0.01)
-        #expect(admission.limit(model: 0) == 200)
-        for _ in 0..<200 { admission.measured(model: 0, images: 16, seconds: 0.08) }
-        #expect(abs(admission.throughput(model: 0) - 400) < 1e-6)
-        #expect(abs(admission.limit(model: 0) - 400) <= 1)
-        for _ in 0..<200 { admission.measured(model: 0, images: 16, seconds: 16) }
-        #expect(admission.limit(model: 0) == 32)
+        let admission = Admission(options)
+        var cost = ModelCost()
+        #expect(admission.limit(cost) == 32, "nothing is known")
+        cost.begin(seconds: 0.01)
+        #expect(admission.limit(cost) == 200)
+        for _ in 0..<200 { cost.follow(images: 16, seconds: 0.08) }
+        #expect(abs(cost.throughput(lanes: admission.lanes) - 400) < 1e-6)
+        #expect(abs(admission.limit(cost) - 400) <= 1)
+        for _ in 0..<200 { cost.follow(images: 16, seconds: 16) }
+        #expect(admission.limit(cost) == 32)
         options.queue = 5
-        #expect(Admission(models: 1, options: options).limit(model: 0) == 5)
+        #expect(Admission(options).limit(cost) == 5)
     }
 
     @Test("a deadline is held against the work that waits, and the image's own")
     func prediction() {
-        var admission = Admission(models: 1, options: EnginePool.Options(threads: 1))
-        admission.begin(model: 0, seconds: 0.1)
-        for _ in 0..<200 { admission.measured(model: 0, images: 10, seconds: 0.5) }
-        func refusal(images: Int, backlog: Double, within seconds: Double) -> ClassificationError? {
-            admission.refusal(model: 0, images: images, waiting: 0, backlog: backlog, remaining: .seconds(seconds))
+        let admission = Admission(EnginePool.Options(threads: 1))
+        var cost = ModelCost()
+        cost.begin(seconds: 0.1)
+        for _ in 0..<200 { cost.follow(images: 10, seconds: 0.5) }
+        func refusal(images: Int, backlog: Double, within seconds: Double) -> InferenceError? {
+            admission.refusal(images: images, cost: cost, waiting: 0, backlog: backlog, remaining: .seconds(seconds))
         }
         #expect(refusal(images: 1, backlog: 0, within: 0.15) == nil, "one alone takes 100 ms")
         #expect(refusal(images: 1, backlog: 0, within: 0.13) != nil)
@@ -249,7 +252,7 @@ struct AdmissionTests {
         #expect(refusal(images: 10, backlog: 0, within: 0.69) != nil)
         #expect(refusal(images: 1, backlog: 1, within: 1.55) == nil)
         #expect(refusal(images: 1, backlog: 1, within: 1.53) != nil)
-        #expect(admission.refusal(model: 0, images: 1, waiting: 0, backlog: 1000, remaining: nil) == nil)
+        #expect(admission.refusal(images: 1, cost: cost, waiting: 0, backlog: 1000, remaining: nil) == nil)
     }
 
     @Test(

@@ -1,6 +1,7 @@
 import Foundation
 import Imaging
 import Testing
+import Threads
 
 @testable import Serving
 
@@ -8,7 +9,7 @@ import Testing
 struct BatchingTests {
     private let model: Model
     /// Each image's answer when it is alone.
-    private let alone: [String: [[UInt32]]]
+    private let alone: [String: [UInt32]]
 
     init() throws {
         let model = try TinyModel().load()
@@ -17,8 +18,8 @@ struct BatchingTests {
         defer { pool.close() }
         alone = try Dictionary(
             uniqueKeysWithValues: TestImages.names.map { name in
-                let request = ClassificationRequest(image: try TestImages.jpeg(name), model: model, top: 10)
-                return (name, try #require(pool.classify(request).scores))
+                let request = InferenceRequest(image: try TestImages.jpeg(name), model: model)
+                return (name, try #require(pool.infer(request).bits))
             })
     }
 
@@ -29,11 +30,11 @@ struct BatchingTests {
     func batched(size: Int) throws {
         let held = try HeldPool([model])
         let names = (0..<size).map { TestImages.names[($0 * 3 + size) % TestImages.names.count] }
-        for name in names { held.submit(ClassificationRequest(image: try TestImages.jpeg(name), model: model, top: 10)) }
+        for name in names { held.submit(InferenceRequest(image: try TestImages.jpeg(name), model: model)) }
         held.decodeAll()
         for (name, answer) in zip(names, held.finish()) {
             #expect(try answer.get().batchSize == size)
-            #expect(answer.scores == alone[name], "\(name)")
+            #expect(answer.bits == alone[name], "\(name)")
         }
     }
 
@@ -42,8 +43,8 @@ struct BatchingTests {
         let held = try HeldPool([model])
         let broken = try TestImages.broken()
         for (index, name) in TestImages.names.enumerated() {
-            held.submit(ClassificationRequest(image: broken[index % broken.count].bytes, model: model))
-            held.submit(ClassificationRequest(image: try TestImages.jpeg(name), model: model, top: 10))
+            held.submit(InferenceRequest(image: broken[index % broken.count].bytes, model: model))
+            held.submit(InferenceRequest(image: try TestImages.jpeg(name), model: model))
         }
         held.decodeAll()
         let answers = held.finish()
@@ -53,7 +54,7 @@ struct BatchingTests {
                 continue
             }
             #expect(error.description.contains(broken[index % broken.count].reason))
-            #expect(answers[2 * index + 1].scores == alone[name])
+            #expect(answers[2 * index + 1].bits == alone[name])
             #expect(try answers[2 * index + 1].get().batchSize == TestImages.names.count)
         }
     }
@@ -67,15 +68,15 @@ struct BatchingTests {
         let answers = Answers()
         let names = (0..<40).map { TestImages.names[$0 % TestImages.names.count] }
         for (index, name) in names.enumerated() {
-            pool.submit(ClassificationRequest(image: try TestImages.jpeg(name), model: model, top: 10), to: answers, index)
+            pool.submit(InferenceRequest(image: try TestImages.jpeg(name), model: model), to: answers, index)
         }
-        for (name, answer) in zip(names, answers.sorted(names.count)) { #expect(answer.scores == alone[name]) }
+        for (name, answer) in zip(names, answers.sorted(names.count)) { #expect(answer.bits == alone[name]) }
     }
 
     @Test("more images than the largest batch run in several")
     func severalBatches() throws {
         let held = try HeldPool([model]) { $0.largestBatch = 4 }
-        for _ in 0..<10 { held.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model)) }
+        for _ in 0..<10 { held.submit(InferenceRequest(image: try TestImages.jpeg(), model: model)) }
         held.decodeAll()
         #expect(try held.finish().map { try $0.get().batchSize } == [4, 4, 4, 4, 4, 4, 4, 4, 2, 2])
         let exposition = try Exposition(held.metrics.render())
@@ -88,12 +89,12 @@ struct BatchingTests {
     func roundRobin() throws {
         let other = try TinyModel(tag: "other", classes: 7).load()
         let held = try HeldPool([model, other]) { $0.largestBatch = 2 }
-        for _ in 0..<5 { held.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model, top: 7)) }
+        for _ in 0..<5 { held.submit(InferenceRequest(image: try TestImages.jpeg(), model: model)) }
         held.decodeAll()
-        for _ in 0..<4 { held.submit(ClassificationRequest(image: try TestImages.jpeg(), model: other, top: 7)) }
+        for _ in 0..<4 { held.submit(InferenceRequest(image: try TestImages.jpeg(), model: other)) }
         _ = held.finish()
         #expect(held.answers.all.map(\.index) == [0, 1, 5, 6, 2, 3, 7, 8, 4])
-        #expect(held.answers.all.allSatisfy { (try? $0.answer.get().predictions.count) == 7 })
+        #expect(held.answers.all.allSatisfy { $0.answer.error == nil })
     }
 
     @Test("a session waits for a fuller batch as long as it is told to", arguments: [2, 3])
@@ -102,9 +103,25 @@ struct BatchingTests {
         var options = EnginePool.Options(threads: 1)
         options.largestBatch = 3
         options.maxDelay = images == 3 ? .seconds(3600) : .seconds(2)
+        // However slow the machine is, no image is left behind.
+        options.stragglerWait = .seconds(3600)
         let pool = try EnginePool(models: [model], options: options, metrics: metrics)
         let answers = Answers()
-        for index in 0..<images { pool.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model), to: answers, index) }
+        let image = try TestImages.jpeg()
+        if images == 3 {
+            for index in 0..<images {
+                pool.submit(InferenceRequest(image: image, model: model), to: answers, index)
+                if index < 2 {
+                    #expect(eventually { pool.isGathered })
+                    #expect(answers.all.isEmpty)
+                }
+            }
+        } else {
+            // Together, so that both have come before the delay is over, however slow the machine is.
+            pool.submit(InferenceRequest(images: [image, image], model: model)) { results in
+                for (index, result) in results.enumerated() { answers.add(index, result) }
+            }
+        }
         for answer in answers.sorted(images) { #expect(try answer.get().batchSize == images) }
         pool.close()
         let exposition = try Exposition(metrics.render())
@@ -115,10 +132,10 @@ struct BatchingTests {
     func deadlineCutsBatch() throws {
         let held = try HeldPool([model])
         // An image takes 100 s, it is believed, and with what may go wrong 125 s: two are done in 300 s, three are not.
-        held.pool.monitor.withLock { $0.admission.begin(model: 0, seconds: 100) }
+        held.pool.monitor.withLock { $0.models.update(model) { $0.cost.begin(seconds: 100) } }
         let image = try TestImages.jpeg()
-        held.submit(ClassificationRequest(image: image, model: model, deadline: .now + .seconds(300)))
-        for _ in 0..<4 { held.submit(ClassificationRequest(image: image, model: model)) }
+        held.submit(InferenceRequest(image: image, model: model, deadline: .now + .seconds(300)))
+        for _ in 0..<4 { held.submit(InferenceRequest(image: image, model: model)) }
         #expect(eventually { held.pool.waiting == 3 })
         #expect(try held.finish().map { try $0.get().batchSize } == [2, 2, 3, 3, 3])
         #expect(try Exposition(held.metrics.render()).value("excite_batches_total", ["released": "deadline"]) == 1)
@@ -132,10 +149,10 @@ struct BatchingTests {
         options.maxDelay = .seconds(3600)
         let pool = try EnginePool(models: [model, other], options: options)
         let answers = Answers()
-        pool.submit(ClassificationRequest(image: try TestImages.jpeg(), model: model), to: answers, 0)
+        pool.submit(InferenceRequest(image: try TestImages.jpeg(), model: model), to: answers, 0)
         #expect(eventually { pool.isGathered })
         if !closing {
-            pool.submit(ClassificationRequest(image: try TestImages.jpeg(), model: other), to: answers, 1)
+            pool.submit(InferenceRequest(image: try TestImages.jpeg(), model: other), to: answers, 1)
             #expect(answers.sorted(1).first?.error == nil)
             #expect(answers.all.map(\.index) == [0])
         }
@@ -153,12 +170,12 @@ struct BatchingTests {
         let (gate, answers) = (Gate(), Answers())
         let held = HeldImage(bytes: try TestImages.jpeg("cat"), gate: gate)
         if threads > 1 {
-            pool.submit(ClassificationRequest(image: held, model: model, top: 10), to: answers, 0)
+            pool.submit(InferenceRequest(image: held, model: model), to: answers, 0)
             #expect(eventually { pool.waiting == 0 })
-            pool.submit(ClassificationRequest(image: try TestImages.jpeg("gray"), model: model, top: 10), to: answers, 1)
+            pool.submit(InferenceRequest(image: try TestImages.jpeg("gray"), model: model), to: answers, 1)
         } else {
             // The only decoder takes both, the quick one first.
-            let both = ClassificationRequest(images: [try TestImages.jpeg("gray"), held], model: model, top: 10)
+            let both = InferenceRequest(images: [try TestImages.jpeg("gray"), held], model: model)
             pool.submit(both) { for (index, answer) in $0.reversed().enumerated() { answers.add(index, answer) } }
         }
         if threads > 1 {
@@ -168,13 +185,13 @@ struct BatchingTests {
         // Others are served meanwhile, by as many decoders as ever.
         let more = Answers()
         for index in 0..<20 {
-            pool.submit(ClassificationRequest(image: try TestImages.jpeg("cat"), model: model, top: 10), to: more, index)
+            pool.submit(InferenceRequest(image: try TestImages.jpeg("cat"), model: model), to: more, index)
         }
-        for answer in more.sorted(20) { #expect(answer.scores == alone["cat"]) }
+        for answer in more.sorted(20) { #expect(answer.bits == alone["cat"]) }
         gate.open()
         let both = answers.sorted(2)
-        #expect(both[0].scores == alone["cat"])
-        #expect(both[1].scores == alone["gray"])
+        #expect(both[0].bits == alone["cat"])
+        #expect(both[1].bits == alone["gray"])
         pool.close()
         let stragglers = try Exposition(metrics.render()).value("excite_batches_total", ["released": "straggler"])
         #expect(try #require(stragglers) >= 1)
@@ -184,10 +201,11 @@ struct BatchingTests {
     func description() throws {
         let pool = try EnginePool(models: [model], options: .init(threads: 2))
         defer { pool.close() }
-        let answer = try pool.classify(ClassificationRequest(image: try TestImages.jpeg("gray"), model: model, top: 3)).get()
-        #expect(answer.image.format == .jpeg)
-        #expect(answer.image.colorMode == .gray)
-        #expect(answer.predictions.count == 3)
+        let answer = try pool.infer(InferenceRequest(image: try TestImages.jpeg("gray"), model: model)).get()
+        #expect(answer.image?.format == .jpeg)
+        #expect(answer.image?.colorMode == .gray)
+        #expect(answer.logits.count == 10)
+        #expect(answer.predictions(3, labels: model.labels) == Prediction.best(3, of: answer.logits, labels: model.labels))
         #expect(answer.decode > .zero && answer.queue >= .zero && answer.inference > .zero)
         #expect(answer.batchSize == 1)
     }

@@ -55,17 +55,16 @@ struct EvaluationTests {
         defer { pool.close() }
         let images = try (0..<30).map { $0 % 7 == 3 ? Array("hello".utf8) : try TestImages.jpeg(TestImages.names[$0 % 5]) }
         var next = images.makeIterator()
-        var found: [[Int]?] = []
-        pool.classify(
-            all: { next.next().map { ClassificationRequest(image: $0, model: model, top: 10) } },
+        var found: [[UInt32]?] = []
+        pool.infer(
+            all: { next.next().map { InferenceRequest(image: $0, model: model) } },
             answer: { index, result in
                 #expect(index == found.count)
-                found.append(try? result.get().predictions.map(\.index))
+                found.append(result.bits)
             })
         #expect(found.count == images.count)
         for (image, answer) in zip(images, found) {
-            let alone = try? pool.classify(ClassificationRequest(image: image, model: model, top: 10)).get()
-            #expect(alone?.predictions.map(\.index) == answer)
+            #expect(pool.infer(InferenceRequest(image: image, model: model)).bits == answer)
         }
     }
 }

@@ -42,11 +42,11 @@ struct GateStatisticsTests {
         let model = try TinyModel().load()
         let pool = try EnginePool(models: [model], options: .init(threads: 2))
         defer { pool.close() }
-        func ask(_ wantsGates: Bool) throws -> Classification {
-            try pool.classify(ClassificationRequest(image: try TestImages.jpeg(), model: model, top: 10, wantsGates: wantsGates)).get()
+        func ask(_ wantsGates: Bool) throws -> Inference {
+            try pool.infer(InferenceRequest(image: try TestImages.jpeg(), model: model, wantsGates: wantsGates)).get()
         }
         let (with, without) = (try ask(true), try ask(false))
-        #expect(with.predictions == without.predictions)
+        #expect(with.logits == without.logits)
         #expect(without.gates == nil)
         let gates = try #require(with.gates)
         #expect(gates.map(\.name) == ["layer1.0.se", "layer2.0.se", "layer3.0.se", "layer4.0.se"])
@@ -59,13 +59,13 @@ struct GateStatisticsTests {
         let model = try TinyModel().load()
         let held = try HeldPool([model])
         for (index, name) in TestImages.names.enumerated() {
-            held.submit(ClassificationRequest(image: try TestImages.jpeg(name), model: model, wantsGates: index % 2 == 0))
+            held.submit(InferenceRequest(image: try TestImages.jpeg(name), model: model, wantsGates: index % 2 == 0))
         }
         held.decodeAll()
         let pool = try EnginePool(models: [model], options: .init(threads: 1))
         defer { pool.close() }
         for (index, (name, answer)) in zip(TestImages.names, held.finish()).enumerated() {
-            let alone = try pool.classify(ClassificationRequest(image: try TestImages.jpeg(name), model: model, wantsGates: true)).get()
+            let alone = try pool.infer(InferenceRequest(image: try TestImages.jpeg(name), model: model, wantsGates: true)).get()
             #expect(try answer.get().batchSize == TestImages.names.count)
             #expect(try answer.get().gates == (index % 2 == 0 ? alone.gates : nil), "\(name)")
         }

@@ -102,8 +102,8 @@ struct MetricsTests {
         let metrics = Metrics()
         let model = try TinyModel().load()
         let pool = try EnginePool(models: [model], options: .init(threads: 2), metrics: metrics)
-        for name in TestImages.names { _ = pool.classify(ClassificationRequest(image: try TestImages.jpeg(name), model: model)) }
-        for (bytes, _) in try TestImages.broken() { _ = pool.classify(ClassificationRequest(image: bytes, model: model)) }
+        for name in TestImages.names { _ = pool.infer(InferenceRequest(image: try TestImages.jpeg(name), model: model)) }
+        for (bytes, _) in try TestImages.broken() { _ = pool.infer(InferenceRequest(image: bytes, model: model)) }
         pool.close()
         let exposition = try Exposition(metrics.render())
         #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == Double(TestImages.names.count))

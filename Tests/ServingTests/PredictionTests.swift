@@ -8,7 +8,7 @@ import Testing
 struct PredictionTests {
     private func best(_ count: Int, _ logits: [Float]) throws -> [Prediction] {
         let labels = Labels(try Configuration(json: Data(#"{"architecture": "seresnet18", "num_classes": \#(logits.count)}"#.utf8)))
-        return logits.withUnsafeBufferPointer { Prediction.best(count, of: $0, labels: labels) }
+        return Prediction.best(count, of: logits, labels: labels)
     }
 
     @Test("come best first, with their labels")

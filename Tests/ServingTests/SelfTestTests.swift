@@ -13,7 +13,7 @@ struct SelfTestTests {
         let pool = try EnginePool(models: [model], options: .init(threads: 2))
         defer { pool.close() }
         let image = try TestImages.jpeg("cat")
-        let predictions = try pool.classify(ClassificationRequest(image: image, model: model)).get().predictions
+        let predictions = try pool.infer(InferenceRequest(image: image, model: model)).get().predictions(5, labels: model.labels)
         try tiny.folder.get().write(Data(image), to: "self-test.jpg")
         try write(tiny.folder.get(), predictions)
         return try withExtendedLifetime(tiny) { try pool.selfTest() }
@@ -29,7 +29,7 @@ struct SelfTestTests {
 
     @Test("passes for the model that comes with the program")
     func embedded() throws {
-        let model = try Model(ModelSource(folder: Embedded.folder), threads: 2)
+        let model = try Model.prepared(ModelSource(folder: Embedded.folder))
         let pool = try EnginePool(models: [model], options: .init(threads: 2))
         defer { pool.close() }
         #expect(try SelfTest.load(folder: Embedded.folder)?.predictions.count == 5)

@@ -53,18 +53,25 @@ typedef struct {
     excite_activation activation;  // none or relu
 } excite_epilogue;
 
+// What a kernel does is said with its type; a table has one of each for its instruction set.
+
+/// Floats that the packed weights take.
+typedef size_t excite_packed_count_function(const excite_convolution *);
+/// Packs the output channel blocks [block, block + blocks) of `weights` (O, C/G, R, S) into their place in `packed`;
+/// different blocks may be packed by different threads at the same time.
+typedef void excite_pack_function(const excite_convolution *, int32_t block, int32_t blocks, const float *weights, float *packed);
+/// Floats of scratch that a tile of `rows` output rows needs.
+typedef size_t excite_scratch_count_function(const excite_convolution *, int32_t rows);
+/// Computes one tile of one image. `input` and `output` are whole images.
+typedef void excite_convolve_function(const excite_convolution *, const excite_tile *, const float *input, const float *packed,
+                                      const excite_epilogue *, float *output, float *scratch);
+
 /// One way to compute a convolution. Packed weights start 64-byte aligned; so does the scratch, which one thread uses at a time.
 typedef struct {
-    /// Floats that the packed weights take.
-    size_t (*packed_count)(const excite_convolution *);
-    /// Packs the output channel blocks [block, block + blocks) of `weights` (O, C/G, R, S) into their place in `packed`;
-    /// different blocks may be packed by different threads at the same time.
-    void (*pack)(const excite_convolution *, int32_t block, int32_t blocks, const float *weights, float *packed);
-    /// Floats of scratch that `run` needs for a tile of `rows` output rows.
-    size_t (*scratch_count)(const excite_convolution *, int32_t rows);
-    /// Computes one tile of one image. `input` and `output` are whole images.
-    void (*run)(const excite_convolution *, const excite_tile *, const float *input, const float *packed, const excite_epilogue *,
-                float *output, float *scratch);
+    excite_packed_count_function *packed_count;
+    excite_pack_function *pack;
+    excite_scratch_count_function *scratch_count;
+    excite_convolve_function *run;
 } excite_convolution_algorithm;
 
 /// Max or average pooling of one image; windows are clipped to the image, and an average divides by the clipped window's area
@@ -84,6 +91,29 @@ typedef struct {
     bool reflects;
 } excite_blurring;
 
+/// Output rows [tile.row, tile.row + tile.rows) of blocks [tile.block, tile.block + tile.blocks).
+typedef void excite_pool_function(const excite_pooling *, const excite_tile *, const float *input, float *output);
+typedef void excite_blur_function(const excite_blurring *, const excite_tile *, const float *input, float *output);
+/// results[c] = the sum over, or the largest of, the `pixels` of block c / 16 of `input` (blocks, pixels, 16), for `blocks` blocks.
+typedef void excite_pixels_function(const float *input, int32_t pixels, int32_t blocks, float *results);
+/// means[c] = scale * (sum over b of sums[b * stride + c]), c < channels; a multiple of 16 channels. Added in the order of b.
+typedef void excite_mean_function(const float *sums, int32_t bands, int32_t stride, float scale, int32_t channels, float *means);
+/// output[o] = activation(bias[o] + sum over c of weights[o][c] * input[c]) for the 16 * `blocks` outputs that start at `block`.
+/// Weights are packed as (O/16, C, 16) by `pack_linear`; C is any number, O is rounded up with zeros (so sigmoid's padding is 0.5).
+typedef void excite_linear_function(const float *input, int32_t channels, const float *packed, const float *bias, excite_activation,
+                                    int32_t block, int32_t blocks, float *output);
+/// output = activation(input * gate + shortcut) over `blocks` whole blocks of (blocks, pixels, 16); `gate` (blocks * 16) starts at
+/// the first of them; `shortcut` may be NULL; the activation is none or relu. In place is allowed.
+typedef void excite_scale_function(const float *input, const float *gate, const float *shortcut, excite_activation, int32_t pixels,
+                                   int32_t blocks, float *output);
+/// output = activation(input * factor + shift) over the blocks [block, block + blocks) of (C/16, pixels, 16), each one number a channel:
+/// `factor` and `shift` (C) rounded up to whole blocks, or both NULL for 1 and 0. Padding channels become zero. In place is allowed.
+typedef void excite_affine_function(const float *input, const float *factor, const float *shift, excite_activation, int32_t channels,
+                                    int32_t pixels, int32_t block, int32_t blocks, float *output);
+/// Multiply-adds on registers alone, as fast as one core can: `rounds` of them, to be timed. Returns a number without meaning and, in
+/// `count`, how many it did.
+typedef float excite_multiply_adds_function(int64_t rounds, int64_t *count);
+
 /// The kernels of one instruction set.
 typedef struct {
     const char *name;  // "avx512", "avx2" or "portable"
@@ -96,33 +126,15 @@ typedef struct {
     /// of 2 or 4, but for the last tile of an image.
     excite_convolution_algorithm winograd2, winograd4;
 
-    /// Output rows [tile.row, tile.row + tile.rows) of blocks [tile.block, tile.block + tile.blocks).
-    void (*pool)(const excite_pooling *, const excite_tile *, const float *input, float *output);
-    void (*blur)(const excite_blurring *, const excite_tile *, const float *input, float *output);
-    /// maxima[c] = the largest of the `pixels` of block c / 16 of `input` (blocks, pixels, 16), for `blocks` blocks; a NaN wins.
-    void (*max_pixels)(const float *input, int32_t pixels, int32_t blocks, float *maxima);
-
-    /// means[c] = scale * (sum over b of sums[b * stride + c]), c < channels; a multiple of 16 channels. Added in the order of b.
-    void (*mean)(const float *sums, int32_t bands, int32_t stride, float scale, int32_t channels, float *means);
-    /// sums[c] = sum over the `pixels` of block c / 16 of `input` (blocks, pixels, 16), for `blocks` blocks.
-    void (*sum_pixels)(const float *input, int32_t pixels, int32_t blocks, float *sums);
-    /// output[o] = activation(bias[o] + sum over c of weights[o][c] * input[c]) for the 16 * `blocks` outputs that start at `block`.
-    /// Weights are packed as (O/16, C, 16) by `pack_linear`; C is any number, O is rounded up with zeros (so sigmoid's padding is 0.5).
-    void (*linear)(const float *input, int32_t channels, const float *packed, const float *bias, excite_activation, int32_t block,
-                   int32_t blocks, float *output);
-    /// output = activation(input * gate + shortcut) over `blocks` whole blocks of (blocks, pixels, 16); `gate` (blocks * 16) starts at
-    /// the first of them; `shortcut` may be NULL. In place is allowed.
-    void (*scale)(const float *input, const float *gate, const float *shortcut, excite_activation, int32_t pixels, int32_t blocks,
-                  float *output);
-
-    /// output = activation(input * factor + shift) over the blocks [block, block + blocks) of (C/16, pixels, 16), each one number a channel:
-    /// `factor` and `shift` (C) rounded up to whole blocks, or both NULL for 1 and 0. Padding channels become zero. In place is allowed.
-    void (*affine)(const float *input, const float *factor, const float *shift, excite_activation, int32_t channels, int32_t pixels,
-                   int32_t block, int32_t blocks, float *output);
-
-    /// Multiply-adds on registers alone, as fast as one core can: `rounds` of them, to be timed. Returns a number without meaning and, in
-    /// `count`, how many it did.
-    float (*multiply_adds)(int64_t rounds, int64_t *count);
+    excite_pool_function *pool;
+    excite_blur_function *blur;
+    excite_pixels_function *max_pixels;  // a NaN wins
+    excite_pixels_function *sum_pixels;
+    excite_mean_function *mean;
+    excite_linear_function *linear;
+    excite_scale_function *scale;
+    excite_affine_function *affine;
+    excite_multiply_adds_function *multiply_adds;
 } excite_kernels;
 
 /// Kernels for the named instruction set ("avx512", "avx2", "portable"), or NULL if this CPU (or this build) lacks it.
@@ -135,6 +147,9 @@ void excite_pack_linear(int32_t outputs, int32_t channels, const float *weights,
 
 /// Channels [from, from + count) of one block become channels [to, to + count) of another, both (pixels, 16).
 void excite_copy_channels(const float *input, int32_t from, int32_t count, int32_t pixels, float *output, int32_t to);
+
+/// A planar image (C, pixels) becomes a blocked one (C/16, pixels, 16), its padding channels zero.
+void excite_block_channels(int32_t channels, int32_t pixels, const float *input, float *output);
 
 /// The general path's matrix for a BLAS: columns (C/G * R * S, rows * Q), row-major, of one group of the input for the output rows
 /// [row, row + rows); what lies outside the image is zero.

@@ -24,13 +24,12 @@ public struct Kernels: @unchecked Sendable {
 
     /// The kernels of the named instruction set; nil takes the environment's `EXCITE_ISA`, else the fastest that this CPU has.
     ///
-    /// - Throws: `ModelError.engine` if this CPU does not have it.
+    /// - Throws: `ModelError.engine` if this CPU does not have it, or the process is not as `Engine.prepareProcess` makes it.
     public init(_ name: String? = nil) throws(ModelError) {
-        excite_return_large_blocks()
-        // OpenBLAS's own threads would compete with ours; the setting is silently ignored by builds that use OpenMP.
-        openblas_set_num_threads(1)
         guard openblas_get_num_threads() == 1 else {
-            throw .engine("OpenBLAS keeps using \(openblas_get_num_threads()) threads: install the pthreads build (libopenblas0-pthread)")
+            throw .engine(
+                "OpenBLAS keeps using \(openblas_get_num_threads()) threads: install the pthreads build (libopenblas0-pthread), and call "
+                    + "Engine.prepareProcess() first")
         }
         let wanted = name ?? getenv("EXCITE_ISA").map { String(cString: $0) } ?? Self.available.first ?? "portable"
         guard let table = excite_kernels_named(wanted) else {

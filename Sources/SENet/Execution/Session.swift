@@ -1,12 +1,13 @@
-/// Runs a plan: one arena and one team of threads. Belongs to one thread at a time; any number of sessions share a plan.
+/// Runs a plan in a workspace. Belongs to one thread at a time, with all other sessions of the workspace; any number of sessions share a plan.
 public final class Session {
     public let plan: Plan
-    public let threads: Int
+    /// How many threads compute, the caller of `run` among them.
+    public var threads: Int { workspace.threads }
     /// The most images that one run takes.
     public let largestBatch: Int
 
-    private let team: ThreadTeam
-    private let arena: AlignedMemory
+    private let workspace: Workspace
+    private var team: ThreadTeam { workspace.team }
     /// Images of the run in progress.
     private var images = 0
     /// Called by one thread with the index of each step, and the images that it was done for, when all threads are done with it.
@@ -14,28 +15,35 @@ public final class Session {
     /// What each thread does in a run; made once, because a closure made anew is an allocation.
     private lazy var computation: (Int) -> Void = { [unowned self] thread in compute(thread) }
 
-    /// - Parameters:
-    ///   - threads: how many threads compute, the caller of `run` among them.
-    ///   - largestBatch: what the arena is made for.
+    /// Makes a workspace of its own.
+    ///
     /// - Throws: `ModelError.engine` if memory or threads cannot be had.
-    public init(plan: Plan, threads: Int, largestBatch: Int) throws(ModelError) {
+    public convenience init(plan: Plan, threads: Int, largestBatch: Int) throws(ModelError) {
+        try self.init(plan: plan, workspace: Workspace(threads: threads), largestBatch: largestBatch)
+    }
+
+    /// - Parameters:
+    ///   - workspace: may be other sessions', too: none of them is to run now, and what they have computed is lost.
+    ///   - largestBatch: what there is to be memory for.
+    /// - Throws: `ModelError.engine` if memory cannot be had.
+    public init(plan: Plan, workspace: Workspace, largestBatch: Int) throws(ModelError) {
         self.plan = plan
-        self.threads = max(1, threads)
+        self.workspace = workspace
         self.largestBatch = max(1, largestBatch)
-        team = try ThreadTeam(count: self.threads)
-        arena = try AlignedMemory(count: plan.arenaCount(threads: self.threads, largestBatch: self.largestBatch))
+        try workspace.reserve(byteCount: plan.arenaBytes(threads: workspace.threads, largestBatch: self.largestBatch))
     }
 
     /// Where image `index` of the next batch is to be written: (channels, height, width), row-major, to be filled anew for each run.
     public func input(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
         precondition(index < largestBatch)
-        return UnsafeMutableBufferPointer(start: image(index) + plan.inputOffset, count: plan.inputShape.count)
+        return UnsafeMutableBufferPointer(start: floats(plan.input, of: index), count: plan.inputShape.count)
     }
 
-    /// The logits of image `index` of the last batch, one a class. Valid until the next input is written.
+    /// The logits of image `index` of the last batch, one a class. Valid until the next input is written, to this or another session of the
+    /// workspace.
     public func logits(_ index: Int) -> UnsafeBufferPointer<Float> {
         precondition(index < largestBatch)
-        return UnsafeBufferPointer(start: image(index) + plan.outputOffset, count: plan.classes)
+        return UnsafeBufferPointer(start: floats(plan.output, of: index), count: plan.classes)
     }
 
     /// Calls `body` for each of the first `images` images with its index and its input, on all threads of the team.
@@ -45,8 +53,12 @@ public final class Session {
         }
     }
 
-    private func image(_ index: Int) -> UnsafeMutablePointer<Float> {
-        arena.floats + threads * plan.scratchCount + index * plan.imageCount
+    private func image(_ index: Int) -> UnsafeMutableRawPointer {
+        workspace.arena + threads * plan.scratchBytes + index * plan.memory.byteCount
+    }
+
+    private func floats(_ value: ValueID, of index: Int) -> UnsafeMutablePointer<Float> {
+        (image(index) + plan.memory.offsets[value.index]).assumingMemoryBound(to: Float.self)
     }
 
     /// Computes the logits of the first `images` images. Allocates nothing.
@@ -79,7 +91,7 @@ public final class Session {
             finished = { [plan, unowned self] step, images in
                 for (index, place) in plan.gates.enumerated() where place.step == step {
                     for image in images {
-                        gate(index, image, UnsafeBufferPointer(start: self.image(image) + place.offset, count: place.channels))
+                        gate(index, image, UnsafeBufferPointer(start: floats(place.value, of: image), count: place.channels))
                     }
                 }
             }
@@ -99,20 +111,26 @@ public final class Session {
 
     private func compute(_ steps: Range<Int>, _ images: Range<Int>, _ thread: Int) {
         for index in steps {
-            execute(plan.steps[index], images, thread: thread)
+            execute(index, images, thread: thread)
             team.barrier()
             if thread == 0 { finished?(index, images) }
         }
     }
 
-    private func execute(_ step: any Step, _ images: Range<Int>, thread: Int) {
+    private func execute(_ index: Int, _ images: Range<Int>, thread: Int) {
+        let step = plan.steps[index]
         let (items, count) = (step.items, images.count)
-        let weights = UnsafePointer(plan.weights.floats)
-        let scratch = arena.floats + thread * plan.scratchCount
-        while case let ticket = team.takeTicket(), ticket < items * count {
-            let (item, index) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
-            step.run(
-                item, in: Frame(image: image(images.lowerBound + index), weights: weights, scratch: scratch, kernels: plan.kernels.table))
+        let weights = UnsafeRawPointer(plan.weights.memory.start + plan.weights.offsets[index])
+        let scratch = workspace.arena + thread * plan.scratchBytes
+        plan.memory.offsets.withUnsafeBufferPointer { offsets in
+            while case let ticket = team.takeTicket(), ticket < items * count {
+                let (item, image) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
+                step.run(
+                    item,
+                    in: Frame(
+                        image: self.image(images.lowerBound + image), offsets: offsets, weights: weights, scratch: scratch,
+                        kernels: plan.kernels.table))
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 import CKernels
-import Synchronization
+import struct Synchronization.Atomic
+import Threads
 
 /// A fixed team of threads that run the same function together: the caller is one of them. Between runs the others sleep.
 ///
@@ -21,13 +22,13 @@ final class ThreadTeam: @unchecked Sendable {
         self.count = max(1, count)
         // The threads hold the team's memory without owning the team: `deinit` ends and joins them.
         let team = Unmanaged.passUnretained(self)
-        do throws(ModelError) {
+        do throws(ThreadError) {
             for index in 1..<max(2, self.count) where index < self.count {
                 threads.append(try WorkerThread("team \(index)") { team._withUnsafeGuaranteedRef { $0.main(index) } })
             }
         } catch {
             stop()
-            throw error
+            throw ModelError(error)
         }
     }
 

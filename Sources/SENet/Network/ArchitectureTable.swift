@@ -76,3 +76,27 @@ extension Architecture {
         (stemWidth, stemType, averageDown) = (32, stem, true)
     }
 }
+
+extension Architecture {
+    /// What timm calls a network today that it called otherwise before 0.8; any other name as it is.
+    public static func currentName(_ name: String) -> String { formerNames[name]?.name ?? name }
+
+    /// timm's table of deprecated names (`resnet.py`), as far as the networks are known here, with the checkpoints' tags.
+    static let formerNames: [String: (name: String, tag: String?)] = {
+        var names: [String: (name: String, tag: String?)] = [
+            "gluon_senet154": ("senet154", "gluon_in1k"), "seresnext26tn_32x4d": ("seresnext26t_32x4d", nil),
+            "tv_resnext50_32x4d": ("resnext50_32x4d", "tv_in1k"), "ig_resnext101_32x8d": ("resnext101_32x8d", "fb_wsl_ig1b_ft_in1k"),
+        ]
+        for name in ["resnext50_32x4d", "resnext101_32x4d", "resnext101_64x4d"] {
+            for name in [name, "se\(name)"] { names["gluon_\(name)"] = (name, "gluon_in1k") }
+        }
+        for depth in [18, 34, 50, 101, 152] { names["gluon_resnet\(depth)_v1b"] = ("resnet\(depth)", "gluon_in1k") }
+        for depth in [50, 101, 152] { names["gluon_resnet\(depth)_v1d"] = ("resnet\(depth)d", "gluon_in1k") }
+        for depth in [34, 50, 101, 152] { names["tv_resnet\(depth)"] = ("resnet\(depth)", "tv_in1k") }
+        for name in ["resnet18", "resnet50", "resnext50_32x4d", "resnext101_32x4d", "resnext101_32x8d"] {
+            names["ssl_\(name)"] = (name, "fb_ssl_yfcc100m_ft_in1k")
+            names["swsl_\(name)"] = (name, "fb_swsl_ig1b_ft_in1k")
+        }
+        return names
+    }()
+}

@@ -13,7 +13,17 @@ public struct Configuration: Sendable, Equatable {
     /// Short names of the classes (WordNet ids, say) and their descriptions, where the file has them.
     public var labelNames: [String]?
     public var labelDescriptions: [String: String]
+    /// Whether the classes exclude each other: not where the checkpoint was trained to give several labels, or one.
+    public var outputActivation: OutputActivation
     public var license: String?
+
+    /// What turns logits into scores.
+    public enum OutputActivation: Sendable {
+        /// Over all classes, of which one holds.
+        case softmax
+        /// Of each class alone.
+        case sigmoid
+    }
 
     /// Where the operations come from.
     public enum Structure: Sendable, Equatable {
@@ -48,13 +58,14 @@ public struct Configuration: Sendable, Equatable {
     ///
     /// - Throws: `ModelError.configuration` if there is none of that name.
     public init(architecture name: String) throws(ModelError) {
-        self.name = name
-        fullName = name
+        self.name = Architecture.currentName(name)
+        fullName = self.name
         structure = .architecture(try Self.architecture(named: name))
         classes = 1000
         inputChannels = 3
         evaluation = Evaluation()
         labelDescriptions = [:]
+        outputActivation = .softmax
     }
 
     /// A network as a list of operations.
@@ -68,6 +79,7 @@ public struct Configuration: Sendable, Equatable {
         self.evaluation = evaluation
         labelDescriptions = [:]
         classes = try Self.classes(of: network, evaluation)
+        outputActivation = classes == 1 ? .sigmoid : .softmax
         try validate()
     }
 
@@ -84,10 +96,12 @@ public struct Configuration: Sendable, Equatable {
             throw .configuration("config.json is not JSON: \(error)")
         }
         let arguments = file.model_args ?? ModelArguments()
-        let pretrained = file.pretrained_cfg ?? Pretrained()
-        name = file.architecture
-        fullName = pretrained.tag.map { $0.isEmpty ? file.architecture : "\(file.architecture).\($0)" } ?? file.architecture
-        let stated = file.num_classes ?? arguments.num_classes ?? pretrained.num_classes
+        let pretrained = file.pretrained
+        name = Architecture.currentName(file.architecture)
+        let tag = pretrained.tag.flatMap { $0.isEmpty ? nil : $0 } ?? Architecture.formerNames[file.architecture]?.tag
+        fullName = tag.map { [name] in "\(name).\($0)" } ?? name
+        let names = file.labelNames
+        let stated = arguments.num_classes ?? file.num_classes ?? pretrained.num_classes
         if let network = file.network {
             guard file.model_args == nil else { throw .configuration("config.json: model_args cannot stand beside network") }
             structure = .operations(network)
@@ -99,13 +113,15 @@ public struct Configuration: Sendable, Equatable {
             }
         } else {
             structure = .architecture(try arguments.applied(to: Self.architecture(named: name)))
-            inputChannels = arguments.in_chans ?? 3
+            inputChannels = arguments.in_chans ?? pretrained.input_size?.first ?? 3
             evaluation = try pretrained.evaluation(inputChannels: inputChannels)
-            classes = stated ?? 1000
+            classes = stated ?? file.id2label?.count ?? 1000
         }
-        labelNames = pretrained.label_names ?? file.label_names
-        labelDescriptions = pretrained.label_descriptions ?? file.label_descriptions ?? [:]
+        labelNames = try names?.list(classes: classes)
+        labelDescriptions = file.labelDescriptions
+        outputActivation = try file.outputActivation(classes: classes)
         license = pretrained.license
+        try file.refuseDisplaced(from: evaluation, inputChannels: inputChannels)
         try validate()
     }
 
@@ -151,68 +167,10 @@ public struct Configuration: Sendable, Equatable {
     }
 
     private static func architecture(named name: String) throws(ModelError) -> Architecture {
-        if let architecture = Architecture.named[name] { return architecture }
+        if let architecture = Architecture.named[Architecture.currentName(name)] { return architecture }
         throw .configuration(
             "architecture '\(name)' is not supported: it must be one of timm's SE-ResNets, SE-ResNeXts and their kin (seresnet50, "
                 + "seresnext50_32x4d, seresnextaa101d_32x8d, seresnet33ts, resnetrs50, senet154, legacy_seresnet50, …), the same without SE, or "
                 + "any name beside a list of operations under 'network'")
     }
-
-    private func validate() throws(ModelError) {
-        try require((1...65_536).contains(classes), "num_classes must be from 1 to 65,536, not \(classes)")
-        try require((1...4).contains(inputChannels), "in_chans must be from 1 to 4, not \(inputChannels)")
-        if case .architecture(let architecture) = structure { try architecture.validate() }
-        try evaluation.validate()
-        try require(
-            evaluation.mean.count == inputChannels && evaluation.standardDeviation.count == inputChannels,
-            "mean and std need one value for each of the \(inputChannels) input channels")
-        if let labelNames {
-            try require(labelNames.count == classes, "label_names has \(labelNames.count) entries for \(classes) classes")
-        }
-    }
-}
-
-extension Architecture {
-    fileprivate func validate() throws(ModelError) {
-        try require(!layers.isEmpty, "model_args.layers is empty")
-        try require(
-            layers.count == channels.count, "model_args.layers has \(layers.count) stages, model_args.channels \(channels.count)")
-        try require(layers.allSatisfy((1...1000).contains), "model_args.layers must each be from 1 to 1,000")
-        try require(channels.allSatisfy((1...16_384).contains), "model_args.channels must each be from 1 to 16,384")
-        try require((4...4096).contains(stemWidth), "model_args.stem_width must be from 4 to 4,096")
-        try require((1...4096).contains(cardinality), "model_args.cardinality must be from 1 to 4,096")
-        try require((1...4096).contains(baseWidth), "model_args.base_width must be from 1 to 4,096")
-        try require([1, 3].contains(downsampleKernel), "model_args.down_kernel_size must be 1 or 3, not \(downsampleKernel)")
-        try require((1...64).contains(reduceFirst), "model_args.block_reduce_first must be from 1 to 64, not \(reduceFirst)")
-        try require(block == .bottleneck || reduceFirst == 1, "a basic block has no block_reduce_first")
-        try require(
-            block == .bottleneck || (cardinality == 1 && baseWidth == 64), "a basic block has neither cardinality nor base_width")
-        for channels in channels {
-            let hidden = squeezeExcitation?.gate(channels: channels * block.expansion).hidden
-            try require(hidden.map((1...65_536).contains) ?? true, "the gate of a stage with \(channels) channels has no hidden values")
-            try require(
-                channels * baseWidth >= 64 && width(planes: channels).channels >= reduceFirst,
-                "a stage with \(channels) channels and this base_width has no width")
-        }
-    }
-}
-
-extension Configuration.Evaluation {
-    fileprivate func validate() throws(ModelError) {
-        let edges = 32...4096
-        try require(
-            edges.contains(height) && edges.contains(width), "input_size must be from 32 to 4,096, not \(height) × \(width)")
-        let (testHeight, testWidth) = (testHeight ?? height, testWidth ?? width)
-        try require(
-            edges.contains(testHeight) && edges.contains(testWidth),
-            "test_input_size must be from 32 to 4,096, not \(testHeight) × \(testWidth)")
-        let testCropFraction = testCropFraction ?? cropFraction
-        try require(testCropFraction > 0 && testCropFraction <= 4, "test_crop_pct must be above 0 and at most 4")
-        try require(cropFraction > 0 && cropFraction <= 4, "crop_pct must be above 0 and at most 4")
-        try require(standardDeviation.allSatisfy { $0 > 0 }, "std must be positive")
-    }
-}
-
-private func require(_ condition: Bool, _ what: String) throws(ModelError) {
-    if !condition { throw .configuration("config.json: \(what)") }
 }

@@ -1,16 +1,99 @@
-import FoundationEssentials
-
 // The file's own names, so that an error names what its author can see.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 extension Configuration {
+    /// A `config.json` as it is written by timm since 0.8, with the evaluation under `pretrained_cfg`; by timm before, which wrote that object
+    /// itself with the architecture in it; or by transformers' wrapper of timm's models, with the labels under `id2label`.
     struct File: Decodable {
         var architecture: String
         var num_classes: Int?
         var model_args: ModelArguments?
         var network: Network?
-        var pretrained_cfg: Pretrained?
-        var label_names: [String]?
-        var label_descriptions: [String: String]?
+        var id2label: [Int: String]?
+        /// `pretrained_cfg`, or the file itself where it has none.
+        var pretrained: Pretrained
+        /// What of the same keys stands beside `pretrained_cfg`.
+        private var outer: Pretrained
+
+        private enum Key: String, CodingKey, CaseIterable { case architecture, num_classes, model_args, network, pretrained_cfg, id2label }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: Key.self)
+            architecture = try values.decode(String.self, forKey: .architecture)
+            num_classes = try values.decodeIfPresent(Int.self, forKey: .num_classes)
+            model_args = try values.decodeIfPresent(ModelArguments.self, forKey: .model_args)
+            network = try values.decodeIfPresent(Network.self, forKey: .network)
+            id2label = try values.decodeIfPresent([Int: String].self, forKey: .id2label)
+            outer = try Pretrained(from: decoder)
+            pretrained = try values.decodeIfPresent(CheckedPretrained.self, forKey: .pretrained_cfg)?.pretrained ?? outer
+            try decoder.refuseKeysThatMatter(besides: Key.allCases.map(\.rawValue) + Pretrained.keys)
+        }
+
+        /// The outer ones win, as with timm.
+        var labelNames: ClassNames? {
+            outer.label_names ?? outer.labels ?? pretrained.label_names ?? pretrained.labels ?? id2label.map(ClassNames.numbered)
+        }
+
+        var labelDescriptions: [String: String] { outer.label_descriptions ?? pretrained.label_descriptions ?? [:] }
+
+        /// - Throws: `ModelError.configuration` if the network was trained to give something else than labels.
+        func outputActivation(classes: Int) throws(ModelError) -> OutputActivation {
+            switch outer.problem_type ?? pretrained.problem_type {
+            // A softmax of one value would be 1, whatever the image.
+            case nil, "single_label_classification": return classes == 1 ? .sigmoid : .softmax
+            case "multi_label_classification": return .sigmoid
+            case let other?:
+                throw .configuration(
+                    "config.json: problem_type '\(other)' is not supported: single_label_classification, multi_label_classification")
+            }
+        }
+
+        /// - Throws: `ModelError.configuration` if what stands beside `pretrained_cfg` says something else than what stands in it.
+        func refuseDisplaced(from evaluation: Evaluation, inputChannels: Int) throws(ModelError) {
+            guard try outer.evaluation(over: evaluation, inputChannels: inputChannels) == evaluation else {
+                throw .configuration(
+                    "config.json: keys of the evaluation (input_size, crop_pct, mean, …) stand beside pretrained_cfg, where nobody reads them, "
+                        + "and say something else than it: move them into it, or remove them")
+            }
+        }
+    }
+
+    /// What classes are called.
+    enum ClassNames: Codable {
+        /// In the classifier's order.
+        case list([String])
+        /// By the class's number; some may have no name.
+        case numbered([Int: String])
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            do {
+                self = .list(try value.decode([String].self))
+            } catch DecodingError.typeMismatch(_, let context) where context.codingPath.count == decoder.codingPath.count {
+                self = .numbered(try value.decode([Int: String].self))
+            }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var value = encoder.singleValueContainer()
+            switch self {
+            case .list(let names): try value.encode(names)
+            case .numbered(let names): try value.encode(names)
+            }
+        }
+
+        /// One name a class: its number for a class without.
+        ///
+        /// - Throws: `ModelError.configuration` for the number of a class that there is not.
+        func list(classes: Int) throws(ModelError) -> [String] {
+            switch self {
+            case .list(let names): return names
+            case .numbered(let names):
+                if let number = names.keys.first(where: { !(0..<classes).contains($0) }) {
+                    throw .configuration("config.json: a label for class \(number), but the classes are 0 to \(classes - 1)")
+                }
+                return (0..<classes).map { names[$0] ?? "\($0)" }
+            }
+        }
     }
 
     struct Pretrained: Codable {
@@ -28,8 +111,17 @@ extension Configuration {
         var input_range: [Double]?
         var num_classes: Int?
         var license: String?
-        var label_names: [String]?
+        var label_names: ClassNames?
+        // As timm before 0.8 called it.
+        var labels: ClassNames?
         var label_descriptions: [String: String]?
+        var problem_type: String?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case tag, input_size, test_input_size, crop_pct, test_crop_pct, crop_mode, interpolation, mean, std, input_space, input_range
+            case num_classes, license, label_names, labels, label_descriptions, problem_type
+        }
+        static let keys = CodingKeys.allCases.map(\.rawValue)
 
         func evaluation(over defaults: Evaluation = Evaluation(), inputChannels: Int) throws(ModelError) -> Evaluation {
             var evaluation = defaults
@@ -39,7 +131,7 @@ extension Configuration {
             if let test_input_size {
                 (evaluation.testHeight, evaluation.testWidth) = try size(test_input_size, inputChannels, "test_input_size")
             }
-            evaluation.testCropFraction = test_crop_pct
+            evaluation.testCropFraction = test_crop_pct ?? evaluation.testCropFraction
             evaluation.cropFraction = crop_pct ?? evaluation.cropFraction
             evaluation.cropMode = crop_mode ?? evaluation.cropMode
             evaluation.interpolation = interpolation ?? evaluation.interpolation
@@ -63,62 +155,13 @@ extension Configuration {
         }
     }
 
-    private struct WrittenArguments: Encodable {
-        var in_chans: Int
-    }
+    /// The same where no other key that matters may stand beside it.
+    struct CheckedPretrained: Decodable {
+        var pretrained: Pretrained
 
-    private struct WrittenFile: Encodable {
-        var architecture: String
-        var num_classes: Int
-        var model_args: WrittenArguments?
-        var network: Network?
-        var pretrained_cfg: Pretrained
-    }
-
-    /// A `config.json`, which `init(json:)` reads back as the same network, evaluation and labels. It carries the network as a list of
-    /// operations, unless that is one of timm's as its name implies it.
-    ///
-    /// - Throws: `ModelError.configuration` if a number in it is not finite.
-    public func json() throws(ModelError) -> Data {
-        let tag = fullName.hasPrefix("\(name).") ? String(fullName.dropFirst(name.count + 1)) : ""
-        let pretrained = Pretrained(
-            tag: tag, input_size: [inputChannels, evaluation.height, evaluation.width],
-            test_input_size: evaluation.testHeight.map { [inputChannels, $0, evaluation.testWidth ?? evaluation.width] },
-            crop_pct: evaluation.cropFraction, test_crop_pct: evaluation.testCropFraction, crop_mode: evaluation.cropMode,
-            interpolation: evaluation.interpolation, mean: evaluation.mean, std: evaluation.standardDeviation,
-            input_space: evaluation.inputSpace == "RGB" ? nil : evaluation.inputSpace,
-            input_range: evaluation.white == 1 ? nil : [0, evaluation.white], num_classes: classes, license: license,
-            label_names: labelNames,
-            label_descriptions: labelDescriptions.isEmpty ? nil : labelDescriptions)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        do {
-            var file = WrittenFile(architecture: name, num_classes: classes, network: network, pretrained_cfg: pretrained)
-            if case .architecture(let architecture) = structure, architecture == Architecture.named[name] {
-                file.network = nil
-                file.model_args = inputChannels == 3 ? nil : WrittenArguments(in_chans: inputChannels)
-            }
-            return try encoder.encode(file) + Data("\n".utf8)
-        } catch {
-            throw .configuration("config.json cannot be written: \(error)")
-        }
-    }
-}
-
-extension Configuration.Evaluation {
-    /// Reads a JSON file with the keys of `pretrained_cfg`; what it does not say stays as in `defaults`.
-    ///
-    /// - Throws: `ModelError.configuration` with what is wrong and where.
-    public init(json: Data, over defaults: Self, source: String) throws(ModelError) {
-        do {
-            let pretrained = try JSONDecoder().decode(Configuration.Pretrained.self, from: json)
-            self = try pretrained.evaluation(over: defaults, inputChannels: pretrained.input_size?.first ?? 3)
-        } catch let error as DecodingError {
-            throw .configuration("\(source): \(error.summary)")
-        } catch let error as ModelError {
-            throw error
-        } catch {
-            throw .configuration("\(source) is not JSON: \(error)")
+        init(from decoder: any Decoder) throws {
+            pretrained = try Pretrained(from: decoder)
+            try decoder.refuseKeysThatMatter(besides: Pretrained.keys)
         }
     }
 }

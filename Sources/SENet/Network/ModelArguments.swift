@@ -28,6 +28,16 @@ struct ModelArguments: Decodable {
         var rd_ratio: Double?
         var rd_channels: Int?
         var rd_divisor: Int?
+
+        private enum Key: String, CodingKey { case rd_ratio, rd_channels, rd_divisor }
+
+        init(from decoder: any Decoder) throws {
+            try decoder.refuseUnknownKeys { Key(stringValue: $0) != nil }
+            let values = try decoder.container(keyedBy: Key.self)
+            rd_ratio = try values.decodeIfPresent(Double.self, forKey: .rd_ratio)
+            rd_channels = try values.decodeIfPresent(Int.self, forKey: .rd_channels)
+            rd_divisor = try values.decodeIfPresent(Int.self, forKey: .rd_divisor)
+        }
     }
 
     private struct BlockArguments: Decodable {
@@ -48,14 +58,19 @@ struct ModelArguments: Decodable {
         case num_classes, in_chans, layers, channels, stem_width, stem_type, replace_stem_pool, avg_down, down_kernel_size
         case block_reduce_first, cardinality, base_width, aa_layer, act_layer, block_args, attn_kwargs, se
         case global_pool, output_stride
-        // Without effect on a network that only predicts.
-        case drop_rate, drop_path_rate, drop_block_rate, zero_init_last
+        // Without effect on a network that only predicts, from weights that lie beside it.
+        case drop_rate, drop_path_rate, drop_block_rate, drop_connect_rate, zero_init_last, zero_init_last_bn, bn_momentum
+        case pretrained, pretrained_cfg, pretrained_cfg_overlay, pretrained_strict, checkpoint_path, cache_dir, scriptable, exportable, no_jit
 
-        /// Those that every network takes.
-        static let general: Set<Key> = [
-            .num_classes, .in_chans, .global_pool, .output_stride, .drop_rate, .drop_path_rate, .drop_block_rate, .zero_init_last,
+        /// Those that make one network out of another.
+        static let structural: Set<Key> = [
+            .layers, .channels, .stem_width, .stem_type, .replace_stem_pool, .avg_down, .down_kernel_size, .block_reduce_first, .cardinality,
+            .base_width, .aa_layer, .act_layer, .block_args, .attn_kwargs, .se,
         ]
     }
+
+    /// Names of the arguments that make one network out of another.
+    static let structuralKeys = Set(Key.structural.map(\.rawValue))
 
     init() {}
 
@@ -73,7 +88,7 @@ struct ModelArguments: Decodable {
         (aa_layer, act_layer) = (try value(.aa_layer), try value(.act_layer))
         (block_args, se) = (try value(.block_args), try value(.se))
         attention = try block_args?.attn_kwargs ?? value(.attn_kwargs)
-        structural = try values.allKeys.filter { try !Key.general.contains($0) && !values.decodeNil(forKey: $0) }
+        structural = try values.allKeys.filter { try Key.structural.contains($0) && !values.decodeNil(forKey: $0) }
         func requireOnly<T: Decodable & Equatable>(_ supported: T, _ key: Key) throws {
             guard let found: T = try value(key), found != supported else { return }
             throw DecodingError.dataCorruptedError(
@@ -143,8 +158,9 @@ struct ModelArguments: Decodable {
             result?.reduction = .channels(count)
         } else {
             let divisor = attention.rd_divisor ?? 8
-            guard divisor > 0, let ratio = Optional(attention.rd_ratio ?? 1 / 16), ratio > 0, ratio <= 16 else {
-                throw .configuration("config.json: attn_kwargs needs a positive rd_divisor and an rd_ratio above 0 and at most 16")
+            let ratio = attention.rd_ratio ?? 1 / 16
+            guard (1...4096).contains(divisor), (1 / 4096...16).contains(ratio) else {
+                throw .configuration("config.json: attn_kwargs needs an rd_divisor from 1 to 4,096 and an rd_ratio from 1/4096 to 16")
             }
             result?.reduction = .ratio(ratio, divisor: divisor)
         }

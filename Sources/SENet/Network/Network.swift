@@ -41,50 +41,12 @@ public struct Shape: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension Network {
-    /// The shape of every value for an input of the given size, by name.
-    ///
-    /// - Throws: `ModelError.network` where an operation does not fit its inputs, or the input is too small for it.
-    public func shapes(height: Int, width: Int) throws(ModelError) -> [String: Shape] {
-        var shapes = [Self.input: Shape(channels: inputChannels, height: height, width: width)]
-        for operation in operations {
-            var inputs: [Shape] = []
-            try operation.validate()
-            for name in operation.inputs {
-                guard let shape = shapes[name] else {
-                    throw .network("operation '\(operation.name)' reads the value '\(name)', which no operation before it makes")
-                }
-                inputs.append(shape)
-            }
-            guard shapes[operation.name] == nil else { throw .network("two operations make the value '\(operation.name)'") }
-            let shape = try operation.outputShape(inputs)
-            // The kernels count in 32 bits.
-            guard shape.count <= 1 << 30 else { throw .network("the value of operation '\(operation.name)' is too large: \(shape)") }
-            shapes[operation.name] = shape
-        }
-        return shapes
-    }
-
-    /// Whether the network can be made into a plan for an input of the given size.
-    ///
-    /// - Throws: `ModelError.network` where an operation does not fit its inputs, two have tensors of the same name, or the last value is
-    ///   no vector.
-    public func validate(height: Int, width: Int) throws(ModelError) {
-        guard (1...4).contains(inputChannels) else { throw .network("a network's input has from 1 to 4 channels, not \(inputChannels)") }
-        let shapes = try shapes(height: height, width: width)
-        var names: Set<String> = []
-        for parameter in parameters where !names.insert(parameter.name).inserted {
-            throw .network("two operations have a tensor '\(parameter.name)'")
-        }
-        guard let last = shapes[output], output != Self.input else { throw .network("the network has no operations") }
-        guard last.pixels == 1 else { throw .network("the last operation, '\(output)', makes \(last) and not one value a class") }
-    }
-
     /// The last value: the logits, one a class.
     public var output: String { operations.last?.name ?? Self.input }
 }
 
 extension Operation {
-    func outputShape(_ inputs: [Shape]) throws(ModelError) -> Shape {
+    package func outputShape(_ inputs: [Shape]) throws(ModelError) -> Shape {
         guard inputCounts.contains(inputs.count), let first = inputs.first else {
             let expected =
                 inputCounts.upperBound == .max ? "\(inputCounts.lowerBound) values or more" : "\(inputCounts.lowerBound) value(s)"

@@ -32,15 +32,16 @@ extension Network {
     ///
     /// - Throws: `ModelError.network` if the size does not suit the network.
     public func counts(height: Int, width: Int) throws(ModelError) -> [NetworkCounts] {
-        let shapes = try shapes(height: height, width: width)
+        let resolved = try ResolvedNetwork(self, height: height, width: width)
         let gates = gateOperations
         let last = operations.lastIndex { $0.stage != nil } ?? operations.count
         var parts: [NetworkCounts] = []
         for (index, operation) in operations.enumerated() {
             let stage = operation.stage.map { "stage \($0)" }
             let part = stage ?? (index > last ? "head" : parts.last?.part ?? "stem")
-            if !parts.contains(where: { $0.part == part }) { parts.append(NetworkCounts(part: part)) }
-            guard let place = parts.firstIndex(where: { $0.part == part }), let shape = shapes[operation.name] else { continue }
+            let place = parts.firstIndex { $0.part == part } ?? parts.endIndex
+            if place == parts.endIndex { parts.append(NetworkCounts(part: part)) }
+            let shape = resolved.shapes[index + 1]
             let parameters = operation.parameters.reduce(0) { $0 + ($1.isStatistic ? 0 : $1.count) }
             let multiplyAccumulates = operation.multiplyAccumulates(output: shape)
             parts[place].parameters += parameters
@@ -49,7 +50,7 @@ extension Network {
             parts[place].gateParameters += parameters
             parts[place].gateMultiplyAccumulates += multiplyAccumulates
             switch operation.kind {
-            case .gate, .globalPooling: parts[place].gateElementwise += operation.inputs.reduce(0) { $0 + (shapes[$1]?.count ?? 0) }
+            case .gate, .globalPooling: parts[place].gateElementwise += resolved.shapes[resolved.nodes[index].inputs[0]].count
             case .scale: parts[place].gateElementwise += shape.count
             default: break
             }

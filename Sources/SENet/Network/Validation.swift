@@ -2,7 +2,7 @@ extension Operation {
     /// Checks the operation's own numbers, without which its output's shape cannot be computed.
     ///
     /// - Throws: `ModelError.network` with the number that is wrong.
-    func validate() throws(ModelError) {
+    package func validate() throws(ModelError) {
         func require(_ what: String, _ value: Int, in range: ClosedRange<Int>) throws(ModelError) {
             if !range.contains(value) {
                 throw .network("operation '\(name)': \(what) must be from \(range.lowerBound) to \(range.upperBound), not \(value)")

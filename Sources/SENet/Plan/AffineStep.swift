@@ -1,14 +1,14 @@
 import CKernels
 
 /// activation(input * factor + shift), both one number a channel: a batch norm or an activation that no convolution takes in.
-struct AffineStep: Step {
-    var name: String
-    var shape: Shape
-    var input: Int
-    var output: Int
-    /// The factors as the weight and the shifts as the bias; nil for an activation alone.
-    var place: WeightPlace?
-    var activation: Activation?
+struct AffineStep: WeightedStep {
+    let name: String
+    let shape: Shape
+    /// Nil for an activation alone.
+    let norm: NormTensors?
+    let activation: Activation?
+    let input: ValueID
+    let output: ValueID
 
     /// Blocks of 16 channels an item: at least 4,096 floats, so that taking a ticket costs little.
     private var blocks: Int { max(1, 4096 / (shape.pixels * Shape.block)) }
@@ -16,24 +16,30 @@ struct AffineStep: Step {
 
     var summary: StepSummary {
         StepSummary(
-            name: name, kind: [place.map { _ in "batch norm" }, activation?.rawValue].compactMap { $0 }.joined(separator: ", "),
+            name: name, kind: [norm.map { _ in "batch norm" }, activation?.rawValue].compactMap { $0 }.joined(separator: ", "),
             output: shape, algorithm: "", multiplyAccumulates: 0)
     }
 
     func run(_ item: Int, in frame: Frame) {
         let block = item * blocks
         frame.kernels.pointee.affine(
-            frame.image + input, place.map { frame.weights + $0.weight }, place.map { frame.weights + $0.bias },
+            frame.floats(input), norm.map { _ in frame.floatWeights() }, norm.map { _ in frame.floatWeights(shape.vector.blockedCount) },
             excite_activation(activation), Int32(shape.channels), Int32(shape.pixels), Int32(block),
-            Int32(min(blocks, shape.blocks - block)), frame.image + output)
+            Int32(min(blocks, shape.blocks - block)), frame.floats(output))
     }
 
-    /// Writes `factor` and `shift` (channels) to their places.
-    func pack(factor: [Double], shift: [Double], to weights: UnsafeMutablePointer<Float>) {
-        guard let place else { return }
-        for channel in 0..<shape.channels {
-            weights[place.weight + channel] = Float(factor[channel])
-            weights[place.bias + channel] = Float(shift[channel])
+    var tensors: [Parameter] { norm?.all ?? [] }
+
+    /// The factors, then the shifts, each in whole blocks.
+    var weightBytes: Int { norm == nil ? 0 : 2 * shape.vector.blockedCount * MemoryLayout<Float>.stride }
+
+    func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) throws(ModelError) {
+        guard let norm else { return }
+        let (factor, shift) = try checkpoint.affine(norm)
+        let factors = weights.assumingMemoryBound(to: Float.self)
+        for channel in factor.indices {
+            factors[channel] = Float(factor[channel])
+            factors[shape.vector.blockedCount + channel] = Float(shift[channel])
         }
     }
 }

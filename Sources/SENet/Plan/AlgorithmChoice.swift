@@ -2,16 +2,19 @@ import CKernels
 
 /// Which algorithm computes a convolution, and in which parts. A function of the shape and the instruction set alone, never of a timing: the
 /// same machine always gives the same bits.
-struct AlgorithmChoice {
-    var algorithm: ConvolutionAlgorithm
+struct AlgorithmChoice: Sendable {
+    let algorithm: ConvolutionAlgorithm
+    /// Nil for the general path.
+    let kernel: excite_convolution_algorithm?
     /// Output rows of an item.
-    var rows: Int
+    private(set) var rows: Int
     /// Blocks of 16 output channels of an item.
-    var blocks: Int
+    private(set) var blocks: Int
 
-    init(_ shape: excite_convolution, kernels: UnsafePointer<excite_kernels>, onlyGemm: Bool) {
+    init(_ shape: excite_convolution, kernels: Kernels, onlyGemm: Bool) {
         let preferred = onlyGemm ? .gemm : Self.preferred(shape)
-        algorithm = preferred.kernel(kernels) == nil ? .gemm : preferred
+        kernel = preferred.kernel(kernels)
+        algorithm = kernel == nil ? .gemm : preferred
         rows = Int(shape.output_height)
         blocks = Int(shape.outputs).dividedRoundingUp(by: Shape.block)
         switch algorithm {

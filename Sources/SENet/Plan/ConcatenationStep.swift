@@ -4,34 +4,35 @@ import CKernels
 struct ConcatenationStep: Step {
     /// Channels that lie in one block of an input and come to lie in one block of the output.
     struct Piece: Sendable {
-        /// The start of the input's block.
-        var input: Int
+        var input: ValueID
+        /// The start of the input's block in it, in elements.
+        var block: Int
         var from: Int
         var count: Int
         /// The channel of the output's block.
         var to: Int
     }
 
-    var name: String
-    var output: Int
+    let name: String
+    let output: ValueID
     private let shape: Shape
     /// Of each block of the output.
     private let pieces: [[Piece]]
 
-    /// - Parameter inputs: where each lies, and its channels; `shape` is the output's.
-    init(name: String, inputs: [(offset: Int, channels: Int)], shape: Shape, output: Int) {
+    /// - Parameter inputs: each with its channels; `shape` is the output's.
+    init(name: String, inputs: [(value: ValueID, channels: Int)], shape: Shape, output: ValueID) {
         self.name = name
         self.output = output
         self.shape = shape
         var pieces = [[Piece]](repeating: [], count: shape.blocks)
         var end = 0
-        for (offset, channels) in inputs {
+        for (value, channels) in inputs {
             var channel = 0
             while channel < channels {
                 let (from, to) = (channel % Shape.block, end % Shape.block)
                 let count = min(channels - channel, Shape.block - from, Shape.block - to)
-                let block = offset + channel / Shape.block * shape.pixels * Shape.block
-                pieces[end / Shape.block].append(Piece(input: block, from: from, count: count, to: to))
+                let block = channel / Shape.block * shape.pixels * Shape.block
+                pieces[end / Shape.block].append(Piece(input: value, block: block, from: from, count: count, to: to))
                 channel += count
                 end += count
             }
@@ -47,11 +48,11 @@ struct ConcatenationStep: Step {
 
     func run(_ item: Int, in frame: Frame) {
         let count = shape.pixels * Shape.block
-        let block = frame.image + output + item * count
+        let block = frame.floats(output) + item * count
         if (item + 1) * Shape.block > shape.channels { block.update(repeating: 0, count: count) }
         for piece in pieces[item] {
             excite_copy_channels(
-                frame.image + piece.input, Int32(piece.from), Int32(piece.count), Int32(shape.pixels), block, Int32(piece.to))
+                frame.floats(piece.input) + piece.block, Int32(piece.from), Int32(piece.count), Int32(shape.pixels), block, Int32(piece.to))
         }
     }
 }

@@ -11,40 +11,34 @@ enum ConvolutionAlgorithm: String, Sendable {
     case gemm
 
     /// The kernels of it; nil for `gemm`, and where the instruction set does not have it.
-    func kernel(_ kernels: UnsafePointer<excite_kernels>) -> excite_convolution_algorithm? {
+    func kernel(_ kernels: Kernels) -> excite_convolution_algorithm? {
+        let table = kernels.table.pointee
         let algorithm: excite_convolution_algorithm
         switch self {
-        case .direct: algorithm = kernels.pointee.direct
-        case .grouped: algorithm = kernels.pointee.grouped
-        case .winograd2: algorithm = kernels.pointee.winograd2
-        case .winograd4: algorithm = kernels.pointee.winograd4
+        case .direct: algorithm = table.direct
+        case .grouped: algorithm = table.grouped
+        case .winograd2: algorithm = table.winograd2
+        case .winograd4: algorithm = table.winograd4
         case .gemm: return nil
         }
         return algorithm.run == nil ? nil : algorithm
     }
 }
 
-/// A convolution with bias, and what is fused into it: shortcut, ReLU, the sums that a gate wants.
-struct ConvolutionStep: Step {
-    var name: String
-    var shape: excite_convolution
-    var algorithm: ConvolutionAlgorithm
-    /// An item is this many output rows and blocks of 16 output channels.
-    var rows: Int
-    var blocks: Int
-    var input: Int
-    var output: Int
-    var residual: Int?
-    /// (bands, O) sums over each band's pixels.
-    var sums: Int?
-    var activation: Activation?
-    var place: WeightPlace
+/// A convolution with bias, and what is fused into it: batch norm, shortcut, ReLU, the sums that a gate wants.
+struct ConvolutionStep: WeightedStep {
+    let name: String
+    let fused: FusedConvolution
+    let shape: excite_convolution
+    let choice: AlgorithmChoice
+    let input: ValueID
+    let output: ValueID
 
     var outputShape: Shape {
         Shape(channels: Int(shape.outputs), height: Int(shape.output_height), width: Int(shape.output_width))
     }
-    var bands: Int { outputShape.height.dividedRoundingUp(by: rows) }
-    private var blockGroups: Int { outputShape.blocks.dividedRoundingUp(by: blocks) }
+    var bands: Int { outputShape.height.dividedRoundingUp(by: choice.rows) }
+    private var blockGroups: Int { outputShape.blocks.dividedRoundingUp(by: choice.blocks) }
     var items: Int { bands * blockGroups }
 
     /// Floats of weights, against floats of input and output of one image.
@@ -61,67 +55,73 @@ struct ConvolutionStep: Step {
         let stride = shape.stride > 1 ? ", stride \(shape.stride)" : ""
         return StepSummary(
             name: name, kind: "convolution \(shape.kernel_height)×\(shape.kernel_width)\(stride)\(groups)", output: outputShape,
-            algorithm: algorithm.rawValue, multiplyAccumulates: outputShape.count * taps)
+            algorithm: choice.algorithm.rawValue, multiplyAccumulates: outputShape.count * taps)
     }
 
     func run(_ item: Int, in frame: Frame) {
         let (band, group) = (item % bands, item / bands)
         var tile = excite_tile(
-            row: Int32(band * rows), rows: Int32(min(rows, outputShape.height - band * rows)),
-            block: Int32(group * blocks), blocks: Int32(min(blocks, outputShape.blocks - group * blocks)))
+            row: Int32(band * choice.rows), rows: Int32(min(choice.rows, outputShape.height - band * choice.rows)),
+            block: Int32(group * choice.blocks), blocks: Int32(min(choice.blocks, outputShape.blocks - group * choice.blocks)))
         var epilogue = excite_epilogue(
-            bias: frame.weights + place.bias,
-            residual: residual.map { UnsafePointer(frame.image + $0) },
-            sums: sums.map { frame.image + $0 + band * outputShape.blocks * Shape.block },
-            activation: excite_activation(activation))
+            bias: frame.floatWeights(packedCount),
+            residual: fused.residual.map { UnsafePointer(frame.floats($0)) },
+            sums: fused.sums.map { frame.floats($0) + band * outputShape.blocks * Shape.block },
+            activation: excite_activation(fused.activation))
         var shape = shape
-        if let run = algorithm.kernel(frame.kernels)?.run {
-            run(&shape, &tile, frame.image + input, frame.weights + place.weight, &epilogue, frame.image + output, frame.scratch)
+        if let kernel = choice.kernel {
+            kernel.run(
+                &shape, &tile, frame.floats(input), frame.floatWeights(), &epilogue, frame.floats(output), frame.floatScratch)
         } else {
             multiply(&shape, tile, &epilogue, frame)
         }
     }
 
-    /// Floats of scratch that one item needs.
-    func scratchCount(_ kernels: UnsafePointer<excite_kernels>) -> Int {
+    var scratchBytes: Int {
         var shape = shape
-        if let count = algorithm.kernel(kernels)?.scratch_count { return count(&shape, Int32(rows)) }
-        return (taps + Int(shape.outputs / shape.groups)) * rows * outputShape.width
+        let gemm = (taps + Int(shape.outputs / shape.groups)) * choice.rows * outputShape.width
+        return (choice.kernel?.scratch_count(&shape, Int32(choice.rows)) ?? gemm) * MemoryLayout<Float>.stride
     }
 
     /// The general path: each group's part of the input as a matrix, times its weights.
     private func multiply(_ shape: inout excite_convolution, _ tile: excite_tile, _ epilogue: inout excite_epilogue, _ frame: Frame) {
         let pixels = Int32(outputShape.width) * tile.rows
         let outputs = shape.outputs / shape.groups
-        let columns = frame.scratch
-        let products = frame.scratch + taps * Int(pixels)
+        let columns = frame.floatScratch
+        let products = columns + taps * Int(pixels)
         for group in 0..<shape.groups {
-            excite_im2col(&shape, group, tile.row, tile.rows, frame.image + input, columns)
-            let weights = frame.weights + place.weight + Int(group * outputs) * taps
+            excite_im2col(&shape, group, tile.row, tile.rows, frame.floats(input), columns)
+            let weights = frame.floatWeights(Int(group * outputs) * taps)
             cblas_sgemm(
                 CblasRowMajor, CblasNoTrans, CblasNoTrans, outputs, pixels, Int32(taps), 1, weights, Int32(taps), columns, pixels, 0,
                 products, pixels)
-            excite_store_products(&shape, group, tile.row, tile.rows, products, &epilogue, frame.image + output)
+            excite_store_products(&shape, group, tile.row, tile.rows, products, &epilogue, frame.floats(output))
         }
     }
 }
 
 extension ConvolutionStep {
-    /// Floats that the packed weights take.
-    func packedCount(_ kernels: UnsafePointer<excite_kernels>) -> Int {
+    var tensors: [Parameter] { fused.tensors.all + (fused.norm?.all ?? []) }
+
+    /// Floats of the packed weights, in whole blocks: the bias follows.
+    private var packedCount: Int {
         var shape = shape
-        if let count = algorithm.kernel(kernels)?.packed_count { return count(&shape) }
-        return Int(shape.outputs) * taps
+        let count = choice.kernel?.packed_count(&shape) ?? Int(shape.outputs) * taps
+        return count.roundedUp(toMultipleOf: Shape.block)
     }
 
-    /// Writes `weight` (O, C/G, R, S) and `bias` (O) to their places.
-    func pack(weight: [Float], bias: [Float], to weights: UnsafeMutablePointer<Float>, _ kernels: UnsafePointer<excite_kernels>) {
+    /// The weight, then the bias in whole blocks.
+    var weightBytes: Int { (packedCount + outputShape.vector.blockedCount) * MemoryLayout<Float>.stride }
+
+    func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) throws(ModelError) {
+        let packed = weights.assumingMemoryBound(to: Float.self)
+        let (weight, bias) = try checkpoint.folded(fused.tensors, norm: fused.norm)
         var shape = shape
-        if let pack = algorithm.kernel(kernels)?.pack {
-            pack(&shape, 0, Int32(outputShape.blocks), weight, weights + place.weight)
+        if let kernel = choice.kernel {
+            kernel.pack(&shape, 0, Int32(outputShape.blocks), weight, packed)
         } else {
-            (weights + place.weight).update(from: weight, count: weight.count)
+            packed.update(from: weight, count: weight.count)
         }
-        (weights + place.bias).update(from: bias, count: bias.count)
+        (packed + packedCount).update(from: bias, count: bias.count)
     }
 }

@@ -2,12 +2,13 @@ import CKernels
 
 /// Sums over the pixels of each channel, (1, C), where no convolution delivered them.
 struct ChannelSumsStep: Step {
-    var name: String
-    var shape: Shape
-    var input: Int
-    var output: Int
+    let name: String
+    /// Of the input.
+    let shape: Shape
     /// The largest of each channel instead of the sum.
-    var takesMaximum = false
+    let takesMaximum: Bool
+    let input: ValueID
+    let output: ValueID
 
     /// Blocks of 16 channels an item.
     private static let blocks = 8
@@ -15,28 +16,45 @@ struct ChannelSumsStep: Step {
 
     var summary: StepSummary {
         StepSummary(
-            name: name, kind: takesMaximum ? "global max pool" : "channel sums",
-            output: Shape(channels: shape.channels, height: 1, width: 1), algorithm: "", multiplyAccumulates: 0)
+            name: name, kind: takesMaximum ? "global max pool" : "channel sums", output: shape.vector, algorithm: "",
+            multiplyAccumulates: 0)
     }
 
     func run(_ item: Int, in frame: Frame) {
         let block = item * Self.blocks
         let kernel = takesMaximum ? frame.kernels.pointee.max_pixels : frame.kernels.pointee.sum_pixels
         kernel?(
-            frame.image + input + block * shape.pixels * Shape.block, Int32(shape.pixels), Int32(min(Self.blocks, shape.blocks - block)),
-            frame.image + output + block * Shape.block)
+            frame.floats(input) + block * shape.pixels * Shape.block, Int32(shape.pixels), Int32(min(Self.blocks, shape.blocks - block)),
+            frame.floats(output) + block * Shape.block)
     }
 }
 
-/// The mean of each channel as a value of its own, from the (bands, C) sums, where more than a linear layer reads it.
-struct MeanStep: Step {
-    var name: String
-    var channels: Int
-    var bands: Int
+/// What makes a mean of (bands, C) sums.
+struct Mean: Sendable, Equatable {
+    let bands: Int
     /// 1 / pixels.
-    var scale: Float
-    var input: Int
-    var output: Int
+    let scale: Float
+
+    init(bands: Int, pixels: Int) {
+        self.bands = bands
+        scale = 1 / Float(pixels)
+    }
+
+    /// Writes the mean of each channel, `channels` rounded up to whole blocks.
+    func take(_ sums: UnsafePointer<Float>, channels: Int, to means: UnsafeMutablePointer<Float>, _ kernels: UnsafePointer<excite_kernels>)
+    {
+        let count = Int32(channels.roundedUp(toMultipleOf: Shape.block))
+        kernels.pointee.mean(sums, Int32(bands), count, scale, count, means)
+    }
+}
+
+/// The mean of each channel as a value of its own, where more than a linear layer reads it.
+struct MeanStep: Step {
+    let name: String
+    let channels: Int
+    let mean: Mean
+    let input: ValueID
+    let output: ValueID
 
     var items: Int { 1 }
 
@@ -46,7 +64,6 @@ struct MeanStep: Step {
     }
 
     func run(_ item: Int, in frame: Frame) {
-        let count = Int32(channels.roundedUp(toMultipleOf: Shape.block))
-        frame.kernels.pointee.mean(frame.image + input, Int32(bands), count, scale, count, frame.image + output)
+        mean.take(frame.floats(input), channels: channels, to: frame.floats(output), frame.kernels)
     }
 }

@@ -1,49 +1,54 @@
 import CKernels
 
 /// A fully connected layer, on a vector or on the mean of an image's channels.
-struct LinearStep: Step {
-    var name: String
-    var linear: Linear
-    /// Set if the input is (bands, inputs) sums, whose total times `scale` is the vector.
-    var mean: (bands: Int, scale: Float)?
-    var input: Int
-    var output: Int
-    var activation: Activation?
-    var place: WeightPlace
+struct LinearStep: WeightedStep {
+    let name: String
+    let layer: LinearTensors
+    /// Set if the input is sums, whose mean is the vector.
+    let mean: Mean?
+    let activation: Activation?
+    let input: ValueID
+    let output: ValueID
+
+    private var inputs: Int { layer.weight.shape[1] }
+    private var outputs: Shape { Shape(channels: layer.weight.shape[0], height: 1, width: 1) }
 
     /// Blocks of 16 outputs an item: enough items for a few threads, few enough that taking the mean in each does not count.
-    private var blocks: Int { outputShape.blocks.dividedRoundingUp(by: 8) }
-    private var outputShape: Shape { Shape(channels: linear.outputs, height: 1, width: 1) }
-    var items: Int { outputShape.blocks.dividedRoundingUp(by: blocks) }
+    private var blocks: Int { outputs.blocks.dividedRoundingUp(by: 8) }
+    var items: Int { outputs.blocks.dividedRoundingUp(by: blocks) }
     var isWeightBound: Bool { true }
 
     var summary: StepSummary {
         StepSummary(
-            name: name, kind: mean == nil ? "linear" : "mean, linear", output: outputShape, algorithm: "",
-            multiplyAccumulates: linear.inputs * linear.outputs)
+            name: name, kind: mean == nil ? "linear" : "mean, linear", output: outputs, algorithm: "",
+            multiplyAccumulates: inputs * outputs.channels)
     }
 
-    /// Floats of scratch that one item needs.
-    var scratchCount: Int { mean == nil ? 0 : linear.inputs.roundedUp(toMultipleOf: Shape.block) }
-    /// Floats that the packed weights take.
-    var packedCount: Int { outputShape.blocks * Shape.block * linear.inputs }
+    var scratchBytes: Int { mean == nil ? 0 : inputs.roundedUp(toMultipleOf: Shape.block) * MemoryLayout<Float>.stride }
 
     func run(_ item: Int, in frame: Frame) {
-        var vector = frame.image + input
+        var vector = frame.floats(input)
         if let mean {
-            let channels = Int32(linear.inputs.roundedUp(toMultipleOf: Shape.block))
-            frame.kernels.pointee.mean(vector, Int32(mean.bands), channels, mean.scale, channels, frame.scratch)
-            vector = frame.scratch
+            mean.take(vector, channels: inputs, to: frame.floatScratch, frame.kernels)
+            vector = frame.floatScratch
         }
         let block = item * blocks
         frame.kernels.pointee.linear(
-            vector, Int32(linear.inputs), frame.weights + place.weight, frame.weights + place.bias, excite_activation(activation),
-            Int32(block), Int32(min(blocks, outputShape.blocks - block)), frame.image + output)
+            vector, Int32(inputs), frame.floatWeights(), frame.floatWeights(packedCount), excite_activation(activation), Int32(block),
+            Int32(min(blocks, outputs.blocks - block)), frame.floats(output))
     }
 
-    /// Writes `weight` (outputs, inputs) and `bias` (outputs) to their places.
-    func pack(weight: [Float], bias: [Float], to weights: UnsafeMutablePointer<Float>) {
-        excite_pack_linear(Int32(linear.outputs), Int32(linear.inputs), weight, weights + place.weight)
-        (weights + place.bias).update(from: bias, count: bias.count)
+    var tensors: [Parameter] { layer.all }
+
+    private var packedCount: Int { outputs.blockedCount * inputs }
+
+    /// The weight, then the bias in whole blocks.
+    var weightBytes: Int { (packedCount + outputs.blockedCount) * MemoryLayout<Float>.stride }
+
+    func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) throws(ModelError) {
+        let packed = weights.assumingMemoryBound(to: Float.self)
+        excite_pack_linear(Int32(outputs.channels), Int32(inputs), try checkpoint.floats(layer.weight), packed)
+        let bias = try checkpoint.floats(layer.bias)
+        (packed + packedCount).update(from: bias, count: bias.count)
     }
 }

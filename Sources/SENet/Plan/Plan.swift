@@ -17,60 +17,44 @@ public final class Plan: Sendable {
     let steps: [any Step]
     /// From here on a convolution's weights are larger than the image that it makes.
     let firstWeightBoundStep: Int
-    let weights: AlignedMemory
-    /// Floats that one image's values take.
-    let imageCount: Int
-    /// Floats of scratch a thread needs.
-    let scratchCount: Int
-    let inputOffset: Int
-    let outputOffset: Int
+    let weights: PackedWeights
+    /// Where one image's values lie.
+    let memory: MemoryPlan
+    let input: ValueID
+    let output: ValueID
+    /// Of scratch that a thread needs.
+    let scratchBytes: Int
 
-    /// Folds, fuses, chooses, places and packs.
+    /// Fuses, chooses, places, and folds and packs.
     ///
     /// - Parameters:
     ///   - height, width: the input's size in pixels.
     ///   - threads: how many threads pack the weights.
     ///   - onlyGemm: computes every convolution by im2col and OpenBLAS, which is what the kernels are held against.
     /// - Throws: `ModelError` if the network, its weights and the size do not fit each other, or memory cannot be had.
-    convenience init(
+    init(
         network: Network, checkpoint: Checkpoint, height: Int, width: Int, kernels: Kernels, threads: Int = 1, onlyGemm: Bool = false
     ) throws(ModelError) {
-        try network.validate(height: height, width: width)
-        let shapes = try network.shapes(height: height, width: width)
-        var builder = try PlanBuilder(fused: Fusion.fuse(network), shapes: shapes, kernels: kernels, onlyGemm: onlyGemm)
-        try builder.addSteps(output: network.output)
-        let weights = try builder.pack(network: network, checkpoint: checkpoint, threads: threads)
-        checkpoint.releasePages()
-        self.init(
-            network: network, builder: builder, weights: weights,
-            inputShape: Shape(channels: network.inputChannels, height: height, width: width))
-    }
-
-    private init(network: Network, builder: PlanBuilder, weights: AlignedMemory, inputShape: Shape) {
+        var fused = try Fusion.fuse(network.resolved(height: height, width: width))
+        let steps = fused.chooseSteps(kernels: kernels, onlyGemm: onlyGemm)
+        memory = try MemoryPlan(fused)
+        weights = try PackedWeights(steps, of: network, from: checkpoint, threads: threads)
         networkName = network.name
-        self.inputShape = inputShape
-        self.weights = weights
-        kernels = builder.kernels
-        steps = builder.steps
-        firstWeightBoundStep = builder.steps.firstIndex { $0 is ConvolutionStep && $0.isWeightBound } ?? builder.steps.count
-        gates = builder.gates
-        imageCount = builder.memory.count
-        scratchCount = builder.scratchCount
-        inputOffset = builder.memory.offsets[Network.input] ?? 0
-        outputOffset = builder.memory.offsets[network.output] ?? 0
-        classes = builder.shapes[network.output]?.count ?? 0
+        self.kernels = kernels
+        self.steps = steps
+        firstWeightBoundStep = steps.firstIndex { $0 is ConvolutionStep && $0.isWeightBound } ?? steps.count
+        (input, output) = (fused.input, fused.output)
+        (inputShape, classes) = (fused[fused.input].shape, fused[fused.output].shape.channels)
+        gates = fused.gates
+        scratchBytes = steps.reduce(0) { max($0, $1.scratchBytes) }.roundedUp(toMultipleOf: MemoryPlan.alignment)
     }
 
     /// The steps, in order.
     public var summaries: [StepSummary] { steps.map(\.summary) }
     /// Bytes of packed weights.
-    public var weightBytes: Int { weights.count * MemoryLayout<Float>.stride }
+    public var weightBytes: Int { weights.memory.byteCount }
     /// Bytes of a session's arena.
-    public func arenaBytes(threads: Int, largestBatch: Int) -> Int {
-        arenaCount(threads: threads, largestBatch: largestBatch) * MemoryLayout<Float>.stride
-    }
-
-    func arenaCount(threads: Int, largestBatch: Int) -> Int { threads * scratchCount + largestBatch * imageCount }
+    public func arenaBytes(threads: Int, largestBatch: Int) -> Int { threads * scratchBytes + largestBatch * memory.byteCount }
 }
 
 /// Where a block's gate is while a session runs: the factors that its channels are scaled with.
@@ -80,6 +64,18 @@ public struct GatePlace: Sendable, Equatable {
     public let channels: Int
     /// The step that computes it.
     let step: Int
-    /// In an image's part of the arena. The next step still reads it there.
-    let offset: Int
+    /// The step after it still reads it.
+    let value: ValueID
+}
+
+extension FusedNetwork {
+    /// Every value that something is scaled with, in the order in which they are computed.
+    fileprivate var gates: [GatePlace] {
+        let factors = Set(operations.compactMap { if case .scale(let gate, _, _) = $0.kind { gate } else { nil } })
+        return operations.enumerated().compactMap { index, operation in
+            guard factors.contains(operation.output) else { return nil }
+            let value = self[operation.output]
+            return GatePlace(name: value.name, channels: value.shape.channels, step: index, value: operation.output)
+        }
+    }
 }

@@ -2,10 +2,10 @@ import CKernels
 
 /// Max or average pooling.
 struct PoolingStep: Step {
-    var name: String
-    var shape: excite_pooling
-    var input: Int
-    var output: Int
+    let name: String
+    let shape: excite_pooling
+    let input: ValueID
+    let output: ValueID
 
     private var outputShape: Shape {
         Shape(channels: Int(shape.channels), height: Int(shape.output_height), width: Int(shape.output_width))
@@ -22,16 +22,16 @@ struct PoolingStep: Step {
     func run(_ item: Int, in frame: Frame) {
         var shape = shape
         var tile = excite_tile(row: 0, rows: shape.output_height, block: Int32(item), blocks: 1)
-        frame.kernels.pointee.pool(&shape, &tile, frame.image + input, frame.image + output)
+        frame.kernels.pointee.pool(&shape, &tile, frame.floats(input), frame.floats(output))
     }
 }
 
 /// Blur pooling.
 struct BlurPoolingStep: Step {
-    var name: String
-    var shape: excite_blurring
-    var input: Int
-    var output: Int
+    let name: String
+    let shape: excite_blurring
+    let input: ValueID
+    let output: ValueID
 
     private var outputShape: Shape {
         Shape(channels: Int(shape.channels), height: Int(shape.output_height), width: Int(shape.output_width))
@@ -46,6 +46,6 @@ struct BlurPoolingStep: Step {
     func run(_ item: Int, in frame: Frame) {
         var shape = shape
         var tile = excite_tile(row: 0, rows: shape.output_height, block: Int32(item), blocks: 1)
-        frame.kernels.pointee.blur(&shape, &tile, frame.image + input, frame.image + output)
+        frame.kernels.pointee.blur(&shape, &tile, frame.floats(input), frame.floats(output))
     }
 }

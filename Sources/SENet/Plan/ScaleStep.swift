@@ -1,20 +1,15 @@
 import CKernels
 
 /// activation(input * gate + shortcut), one factor a channel.
-struct ScaleStep: Step {
-    /// The factors: a value of the image, or ones among the weights.
-    enum Gate: Sendable {
-        case value(Int)
-        case ones(Int)
-    }
-
-    var name: String
-    var shape: Shape
-    var input: Int
-    var gate: Gate
-    var shortcut: Int?
-    var activation: Activation?
-    var output: Int
+struct ScaleStep: WeightedStep {
+    let name: String
+    let shape: Shape
+    /// The factors; nil for ones, which then lie among the weights.
+    let gate: ValueID?
+    let shortcut: ValueID?
+    let activation: Activation?
+    let input: ValueID
+    let output: ValueID
 
     /// Blocks of 16 channels an item: at least 4,096 floats, so that taking a ticket costs little.
     private var blocks: Int { max(1, 4096 / (shape.pixels * Shape.block)) }
@@ -29,13 +24,17 @@ struct ScaleStep: Step {
     func run(_ item: Int, in frame: Frame) {
         let block = item * blocks
         let start = block * shape.pixels * Shape.block
-        let factors =
-            switch gate {
-            case .value(let offset): UnsafePointer(frame.image + offset)
-            case .ones(let offset): frame.weights + offset
-            }
+        let factors = if let gate { UnsafePointer(frame.floats(gate)) } else { frame.floatWeights() }
         frame.kernels.pointee.scale(
-            frame.image + input + start, factors + block * Shape.block, shortcut.map { UnsafePointer(frame.image + $0 + start) },
-            excite_activation(activation), Int32(shape.pixels), Int32(min(blocks, shape.blocks - block)), frame.image + output + start)
+            frame.floats(input) + start, factors + block * Shape.block, shortcut.map { UnsafePointer(frame.floats($0) + start) },
+            excite_activation(activation), Int32(shape.pixels), Int32(min(blocks, shape.blocks - block)), frame.floats(output) + start)
+    }
+
+    var tensors: [Parameter] { [] }
+
+    var weightBytes: Int { gate == nil ? shape.vector.blockedCount * MemoryLayout<Float>.stride : 0 }
+
+    func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) {
+        weights.assumingMemoryBound(to: Float.self).update(repeating: 1, count: weightBytes / MemoryLayout<Float>.stride)
     }
 }

@@ -1,6 +1,7 @@
 import CKernels
 
-/// One pass over an image, every address resolved. Split into items that any thread may compute in any order.
+/// One pass over an image. Split into items that any thread may compute in any order. It knows which values it reads and makes, and a frame
+/// knows where they lie.
 protocol Step: Sendable {
     /// The name of the first operation in it.
     var name: String { get }
@@ -11,11 +12,24 @@ protocol Step: Sendable {
     /// Whether the same item of all images runs before the next item: when the weights are larger than what they are applied to, each part
     /// of them is then read from memory once a batch.
     var isWeightBound: Bool { get }
+    /// Of scratch that one item needs.
+    var scratchBytes: Int { get }
     func run(_ item: Int, in frame: Frame)
 }
 
 extension Step {
     var isWeightBound: Bool { false }
+    var scratchBytes: Int { 0 }
+}
+
+/// A step with weights: it says how much memory they take and packs them itself.
+protocol WeightedStep: Step {
+    /// What it takes from the checkpoint.
+    var tensors: [Parameter] { get }
+    /// Of the packed weights.
+    var weightBytes: Int { get }
+    /// Folds the tensors and packs them into `weightBytes` bytes of zeros at `weights`, in the order in which `run` reads them.
+    func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) throws(ModelError)
 }
 
 /// A step in a table.
@@ -32,17 +46,23 @@ public struct StepSummary: Sendable, Equatable {
 /// Where a step finds its data.
 struct Frame {
     /// The start of the image's part of the arena.
-    let image: UnsafeMutablePointer<Float>
-    let weights: UnsafePointer<Float>
+    let image: UnsafeMutableRawPointer
+    /// Of each value in it, in bytes.
+    let offsets: UnsafeBufferPointer<Int>
+    /// The step's own.
+    let weights: UnsafeRawPointer
     /// Of the thread that runs the step.
-    let scratch: UnsafeMutablePointer<Float>
+    let scratch: UnsafeMutableRawPointer
     let kernels: UnsafePointer<excite_kernels>
-}
 
-/// Offsets of a layer's packed weights and bias in the plan's weights, in floats.
-struct WeightPlace: Sendable, Equatable {
-    var weight: Int
-    var bias: Int
+    func floats(_ value: ValueID) -> UnsafeMutablePointer<Float> {
+        (image + offsets[value.index]).assumingMemoryBound(to: Float.self)
+    }
+
+    /// The step's weights from element `offset`.
+    func floatWeights(_ offset: Int = 0) -> UnsafePointer<Float> { weights.assumingMemoryBound(to: Float.self) + offset }
+
+    var floatScratch: UnsafeMutablePointer<Float> { scratch.assumingMemoryBound(to: Float.self) }
 }
 
 extension excite_activation {
@@ -55,13 +75,4 @@ extension excite_activation {
         case .silu: self = excite_activation_silu
         }
     }
-}
-
-extension Shape {
-    /// Blocks of 16 channels.
-    var blocks: Int { channels.dividedRoundingUp(by: Self.block) }
-    /// Floats in the blocked layout.
-    var blockedCount: Int { blocks * pixels * Self.block }
-
-    static let block = Int(excite_block)
 }

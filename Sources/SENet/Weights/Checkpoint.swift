@@ -43,14 +43,7 @@ struct Checkpoint: Sendable {
                 return nil
             }
             if let failure { throw failure }
-            // Each tensor is read once: the file's pages must not gather beside the packed weights.
-            if let tensor = tensors.tensors[parameter.name] { tensors.file.releasePages(tensor.range) }
             return values
         }
-    }
-
-    /// Gives the rest of the file's pages back, those that the kernel read ahead.
-    func releasePages() {
-        if case .file(let tensors) = source { tensors.file.releasePages(0..<tensors.file.bytes.count) }
     }
 }

@@ -16,7 +16,8 @@ public struct SafeTensors: Sendable {
         case uint8 = "U8"
         case bool = "BOOL"
 
-        var byteCount: Int {
+        /// Of one element.
+        public var byteCount: Int {
             switch self {
             case .float64, .int64: 8
             case .float32, .int32: 4
@@ -37,26 +38,28 @@ public struct SafeTensors: Sendable {
 
     /// Every tensor, by name.
     public let tensors: [String: Tensor]
-    public let file: MappedFile
+    public let file: InputFile
 
-    /// Maps the file and reads its header.
+    /// Opens the file and reads its header.
     ///
     /// - Throws: `ModelError.file` if it cannot be read, `ModelError.weights` if it breaks the format's rules.
     public init(path: String) throws(ModelError) {
-        file = try MappedFile(path: path)
+        let file = try InputFile(path: path)
+        self.file = file
         func damaged(_ what: String) -> ModelError { .weights("\(path): \(what)") }
-        let bytes = file.bytes
-        guard bytes.count >= 8 else { throw damaged("only \(bytes.count) bytes long, not a safetensors file") }
-        let declared = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        if let kind = FileKind(of: file), kind != .safeTensors { throw damaged("\(kind.explanation); not a safetensors file") }
+        guard file.count >= 8 else { throw damaged("only \(file.count) bytes long, not a safetensors file") }
+        let declared = try file.bytes(0..<8).withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
         let headerLimit = 100_000_000
         guard declared >= 2, declared <= headerLimit else { throw damaged("a header of \(declared) bytes, not a safetensors file") }
         let dataStart = 8 + Int(declared)
-        guard dataStart <= bytes.count else {
-            throw damaged("cut off: the header needs \(declared) bytes, the file has \(bytes.count - 8) after its length")
+        guard dataStart <= file.count else {
+            throw damaged("cut off: the header needs \(declared) bytes, the file has \(file.count - 8) after its length")
         }
+        let headerBytes = Data(try file.bytes(8..<dataStart))
         let header: [String: Entry]
         do {
-            header = try JSONDecoder().decode([String: Entry].self, from: Data(bytes[8..<dataStart]))
+            header = try JSONDecoder().decode([String: Entry].self, from: headerBytes)
         } catch let error as DecodingError {
             throw damaged("header: \(error.summary)")
         } catch {
@@ -75,8 +78,8 @@ public struct SafeTensors: Sendable {
             guard offsets.count == 2, 0 <= offsets[0], offsets[0] <= offsets[1] else {
                 throw damaged("tensor '\(name)' has impossible offsets \(offsets)")
             }
-            guard offsets[1] <= bytes.count - dataStart else {
-                throw damaged("cut off: tensor '\(name)' ends at byte \(offsets[1]) of the data, which has \(bytes.count - dataStart)")
+            guard offsets[1] <= file.count - dataStart else {
+                throw damaged("cut off: tensor '\(name)' ends at byte \(offsets[1]) of the data, which has \(file.count - dataStart)")
             }
             guard offsets[1] - offsets[0] == size else {
                 throw damaged("tensor '\(name)', \(type) \(shape), needs \(size) bytes, its offsets span \(offsets[1] - offsets[0])")
@@ -93,7 +96,7 @@ public struct SafeTensors: Sendable {
             }
             end = tensor.range.upperBound
         }
-        guard end == bytes.count else { throw damaged("\(bytes.count - end) bytes after the last tensor belong to none") }
+        guard end == file.count else { throw damaged("\(file.count - end) bytes after the last tensor belong to none") }
         self.tensors = tensors
     }
 
@@ -121,54 +124,40 @@ public struct SafeTensors: Sendable {
         }
     }
 
-    /// The tensor's elements as float32, copied to `destination`, which has room for exactly `tensor.count`.
+    /// Reads the tensor's elements as float32 into `destination`, which has room for exactly `tensor.count`.
     ///
-    /// - Throws: `ModelError.weights` if it is no float tensor, or holds NaN or infinity.
+    /// - Throws: `ModelError.weights` if it is no float tensor, or holds NaN or infinity; `.file` if it cannot be read.
     public func copyFloats(of name: String, to destination: UnsafeMutableBufferPointer<Float>) throws(ModelError) {
         guard let tensor = tensors[name] else { throw .weights("\(file.path): no tensor '\(name)'") }
-        let source = UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range])
-        var sum: Float = 0  // x - x is 0 for every finite x and NaN for the others, so one test at the end finds any
         switch tensor.elementType {
-        case .float32:
-            for index in 0..<destination.count {
-                let value = Float(bitPattern: UInt32(littleEndian: source.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)))
-                destination[index] = value
-                sum += value - value
-            }
-        case .float16:
-            for index in 0..<destination.count {
-                let value = Float(halfBits: UInt16(littleEndian: source.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)))
-                destination[index] = value
-                sum += value - value
-            }
-        case .bfloat16:
-            for index in 0..<destination.count {
-                let bits = UInt16(littleEndian: source.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
-                let value = Float(bitPattern: UInt32(bits) << 16)
-                destination[index] = value
-                sum += value - value
-            }
+        case .float32: try file.read(at: tensor.range.lowerBound, into: UnsafeMutableRawBufferPointer(destination))
+        case .float16: try readHalves(tensor, to: destination) { Float(Float16(bitPattern: $0)) }
+        case .bfloat16: try readHalves(tensor, to: destination) { Float(bitPattern: UInt32($0) << 16) }
         default:
             throw .weights("\(file.path): tensor '\(name)' is \(tensor.elementType.rawValue); weights must be F32, F16 or BF16")
         }
+        var sum: Float = 0  // x - x is 0 for every finite x and NaN for the others, so one test at the end finds any
+        for value in destination { sum += value - value }
         guard sum == 0 else {
             let index = destination.firstIndex { !$0.isFinite } ?? 0
             throw .weights("\(file.path): tensor '\(name)' holds \(destination[index]) at element \(index)")
         }
     }
-}
 
-extension Float {
-    /// From the bits of an IEEE 754 half. (`Float16` is not available on every platform that Swift runs on.)
-    init(halfBits bits: UInt16) {
-        let sign = UInt32(bits & 0x8000) << 16
-        let magnitude = UInt32(bits & 0x7fff)
-        if magnitude >= 0x7c00 {  // infinity and NaN
-            self.init(bitPattern: sign | 0x7f80_0000 | (magnitude & 0x3ff) << 13)
-        } else {
-            // Shifted into place, the exponent is too small by 127 - 15; the product is exact, for subnormals too.
-            let shifted = Float(bitPattern: magnitude << 13) * Float(sign: .plus, exponent: 112, significand: 1)
-            self.init(bitPattern: shifted.bitPattern | sign)
+    /// Reads a tensor of two bytes an element, a piece at a time.
+    private func readHalves(
+        _ tensor: Tensor, to destination: UnsafeMutableBufferPointer<Float>, _ value: (UInt16) -> Float
+    ) throws(ModelError) {
+        let pieceLength = 1 << 15
+        for start in stride(from: 0, to: destination.count, by: pieceLength) {
+            let count = min(pieceLength, destination.count - start)
+            let first = tensor.range.lowerBound + 2 * start
+            let piece = try file.bytes(first..<first + 2 * count)
+            piece.withUnsafeBytes { bytes in
+                for index in 0..<count {
+                    destination[start + index] = value(bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
+                }
+            }
         }
     }
 }

@@ -1,10 +1,5 @@
 import FoundationEssentials
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
+import Glibc
 
 /// Writes a `.safetensors` file tensor by tensor, so that it need never be in memory as a whole.
 public final class SafeTensorsWriter {
@@ -63,15 +58,20 @@ public final class SafeTensorsWriter {
 
     private func failure() -> ModelError { .file("\(path): cannot be written: \(String(cString: strerror(errno)))") }
 
-    private func append(contentsOf data: Data) throws(ModelError) {
+    /// Writes the next bytes of the tensors.
+    ///
+    /// - Throws: `ModelError.file` if they cannot be written.
+    public func append(contentsOf bytes: some ContiguousBytes) throws(ModelError) {
         var problem: ModelError?
-        data.withUnsafeBytes { bytes in
+        bytes.withUnsafeBytes { bytes in
             do throws(ModelError) { try append(bytes) } catch { problem = error }
         }
         if let problem { throw problem }
     }
 
     /// Writes the next bytes of the tensors.
+    ///
+    /// - Throws: `ModelError.file` if they cannot be written.
     public func append(_ bytes: UnsafeRawBufferPointer) throws(ModelError) {
         precondition(bytes.count <= bytesLeft, "more bytes than the header announces")
         var written = 0

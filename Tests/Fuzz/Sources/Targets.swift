@@ -112,8 +112,9 @@ func readConfiguration(_ bytes: UnsafeRawBufferPointer) {
     if case .architecture(let architecture) = configuration.structure, architecture.layers.reduce(0, +) > 200 { return }
     let network = configuration.network
     _ = network.parameterCount
-    _ = try? network.shapes(height: configuration.evaluation.height, width: configuration.evaluation.width)
-    _ = try? Fusion.fuse(network)
+    if let fused = try? Fusion.fuse(network.resolved(height: configuration.evaluation.height, width: configuration.evaluation.width)) {
+        require((try? MemoryPlan(fused)) != nil, "a network whose values cannot be placed")
+    }
     _ = try? Preprocessing(configuration)
     _ = Labels(configuration)
 }

@@ -11,11 +11,8 @@ final class RawClient {
 
         var text: String { String(decoding: body, as: UTF8.self) }
         func header(_ name: String) -> String? { headers.first { equalIgnoringCase($0.name, name) }?.value }
-        /// The `code` of a problem.
-        var code: String? {
-            let object = try? JSONSerialization.jsonObject(with: Data(body)) as? [String: Any]
-            return object?["code"] as? String
-        }
+        /// The code of a refusal.
+        var code: String? { header("Code") }
     }
     struct Failure: Error, CustomStringConvertible {
         var description: String

@@ -1,6 +1,6 @@
 import Foundation
-import Synchronization
 import Testing
+import Threads
 
 @testable import HTTPServer
 
@@ -22,7 +22,7 @@ final class TestServer: Sendable {
 
     init(
         _ configure: (inout ServerConfiguration) -> Void = { _ in },
-        admit: @escaping @Sendable (RequestHead) -> Response? = { _ in nil },
+        refusal: @escaping @Sendable (RequestHead) -> Response? = { _ in nil },
         handle: @escaping @Sendable (Request, Responder) -> Void = { $1.respond(echo($0)) }
     ) throws {
         var configuration = ServerConfiguration()
@@ -31,7 +31,7 @@ final class TestServer: Sendable {
         let record = RecordBox()
         self.record = record
         server = try Server(
-            configuration: configuration, admit: admit,
+            configuration: configuration, render: plain, refusal: refusal,
             handle: { request, responder in
                 let exchange = request.exchange
                 record.value.withLock { $0.exchanges.append(WeakExchange(exchange: exchange)) }
@@ -72,6 +72,16 @@ final class TestServer: Sendable {
     }
     return Response(status: 200, contentType: "text/plain", text: lines.joined(separator: "\n"))
 }
+
+/// The tests' way of putting a refusal: its code in a header, the rest as text.
+@Sendable func plain(_ refusal: Refusal, _ head: RequestHead?) -> Response {
+    Response(
+        status: refusal.status, contentType: "text/plain", text: "\(refusal.title). \(refusal.detail)",
+        headers: [("Code", refusal.code)] + refusal.headers)
+}
+
+/// A refusal of the embedder's.
+let busy = plain(Refusal(status: 429, code: "busy", title: "Busy", detail: "Later."), nil)
 
 /// FNV-1a.
 @Sendable func checksum(_ bytes: UnsafeRawBufferPointer) -> String {

@@ -1,4 +1,5 @@
 import Foundation
+import Threads
 
 @testable import Serving
 
@@ -28,7 +29,7 @@ struct HeldImage: EncodedImage {
 
 /// What was answered, in the order in which it came.
 final class Answers: Sendable {
-    typealias Answer = Result<Classification, ClassificationError>
+    typealias Answer = Result<Inference, InferenceError>
     private let list = Monitor<[(index: Int, answer: Answer)]>([])
 
     func add(_ index: Int, _ answer: Answer) { list.withLock { $0.append((index, answer)) } }

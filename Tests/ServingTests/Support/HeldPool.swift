@@ -1,4 +1,5 @@
 import Testing
+import Threads
 
 @testable import Serving
 
@@ -19,7 +20,7 @@ final class HeldPool {
         change(&options)
         pool = try EnginePool(models: models, options: options, metrics: metrics)
         let held = Gate()
-        pool.submit(ClassificationRequest(image: try TestImages.jpeg("one_pixel"), model: models[0])) { [release] _ in
+        pool.submit(InferenceRequest(image: try TestImages.jpeg("one_pixel"), model: models[0])) { [release] _ in
             held.open()
             release.pass()
         }
@@ -31,7 +32,7 @@ final class HeldPool {
         pool.close()
     }
 
-    func submit(_ request: ClassificationRequest) {
+    func submit(_ request: InferenceRequest) {
         let index = submitted
         submitted += 1
         pool.submit(request, to: answers, index)
@@ -47,25 +48,30 @@ final class HeldPool {
     }
 }
 
+extension InferenceRequest {
+    /// Several images.
+    init(images: [any EncodedImage], model: Model) { self.init(inputs: images.map { .image($0) }, model: model) }
+}
+
 extension EnginePool {
-    func submit(_ request: ClassificationRequest, to answers: Answers, _ index: Int) {
+    func submit(_ request: InferenceRequest, to answers: Answers, _ index: Int) {
         submit(request) { answers.add(index, $0[0]) }
     }
 
-    /// Images that wait.
-    var waiting: Int { monitor.withLock { state in models.indices.reduce(0) { $0 + state.queue.count(model: $1) } } }
+    /// Inputs that wait.
+    var waiting: Int { monitor.withLock { $0.models.all.reduce(0) { $0 + $1.waiting.count } } }
 
     /// Whether the first lane's decoders have filled a batch as far as they can.
     var isGathered: Bool {
         monitor.withLock { state in
-            guard let batch = state.lanes[0].gathering else { return state.queue.isEmpty }
-            return batch.decoding.isEmpty && (batch.count == options.largestBatch || state.queue.count(model: batch.model) == 0)
+            guard let batch = state.lanes[0].forming else { return !state.models.isAnyWaiting }
+            return batch.decoding.isEmpty && (batch.ready.count == options.largestBatch || state.models[batch.model]?.waiting.isEmpty == true)
         }
     }
 }
 
-extension Result<Classification, ClassificationError> {
-    /// Class, and the very bits of its score, best first.
-    var scores: [[UInt32]]? { try? get().predictions.map { [UInt32($0.index), $0.score.bitPattern] } }
-    var error: ClassificationError? { if case .failure(let error) = self { error } else { nil } }
+extension Result<Inference, InferenceError> {
+    /// The very bits of the logits.
+    var bits: [UInt32]? { try? get().logits.map(\.bitPattern) }
+    var error: InferenceError? { if case .failure(let error) = self { error } else { nil } }
 }

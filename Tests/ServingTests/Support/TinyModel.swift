@@ -29,11 +29,15 @@ final class TinyModel: Sendable {
 
     /// - Parameters:
     ///   - tag: what the model's name ends in: `seresnet18.tag`.
+    ///   - channels: of the four stages.
     ///   - change: of what `config.json` says.
-    init(tag: String = "tiny", classes: Int = 10, weights: Bool = true, change: (inout [String: Any]) -> Void = { _ in }) throws {
+    init(
+        tag: String = "tiny", classes: Int = 10, channels: [Int] = [16, 32, 48, 64], weights: Bool = true,
+        change: (inout [String: Any]) -> Void = { _ in }
+    ) throws {
         var config: [String: Any] = [
             "architecture": "seresnet18", "num_classes": classes,
-            "model_args": ["layers": [1, 1, 1, 1], "channels": [16, 32, 48, 64]] as [String: Any],
+            "model_args": ["layers": [1, 1, 1, 1], "channels": channels] as [String: Any],
             "pretrained_cfg": ["tag": tag, "input_size": [3, 64, 64], "interpolation": "bilinear"] as [String: Any],
         ]
         let network = try Configuration(json: JSONSerialization.data(withJSONObject: config)).network
@@ -43,7 +47,7 @@ final class TinyModel: Sendable {
         if weights { try folder.write(Self.safetensors(network), to: "model.safetensors") }
     }
 
-    func load() throws -> Model { try Model(ModelSource(folder: path), threads: 2) }
+    func load() throws -> Model { try .prepared(ModelSource(folder: path)) }
 
     private static func safetensors(_ network: Network) throws -> Data {
         var header: [String: Any] = [:]
@@ -55,5 +59,13 @@ final class TinyModel: Sendable {
         }
         let json = try JSONSerialization.data(withJSONObject: header)
         return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) } + json + body
+    }
+}
+
+extension Model {
+    /// Loads a model in a process that is ready for it.
+    static func prepared(_ source: ModelSource) throws -> Model {
+        Engine.prepareProcess()
+        return try Model(source, threads: 2)
     }
 }

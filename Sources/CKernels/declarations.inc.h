@@ -1,0 +1,20 @@
+// The kernels of one instruction set, by the types of the table that lists them; for_each_isa.h puts this before every body.
+
+excite_convolve_function ISA(excite_direct);
+excite_convolve_function ISA(excite_grouped);
+excite_scratch_count_function ISA(excite_winograd2_scratch_count);
+excite_convolve_function ISA(excite_winograd2);
+excite_scratch_count_function ISA(excite_winograd4_scratch_count);
+excite_convolve_function ISA(excite_winograd4);
+excite_pool_function ISA(excite_pool);
+excite_blur_function ISA(excite_blur);
+excite_pixels_function ISA(excite_max_pixels);
+excite_pixels_function ISA(excite_sum_pixels);
+excite_mean_function ISA(excite_mean);
+excite_linear_function ISA(excite_linear);
+excite_scale_function ISA(excite_scale);
+excite_affine_function ISA(excite_affine);
+excite_multiply_adds_function ISA(excite_multiply_adds);
+
+// Not in the table: what the dense convolutions are made of.
+excite_multiply_function ISA(excite_multiply);

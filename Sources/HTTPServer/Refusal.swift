@@ -1,0 +1,62 @@
+/// Why the server itself refuses a request; the embedder puts it into its own words (`render` of ``Server``).
+public struct Refusal: Error {
+    /// The status that fits, 400 to 599.
+    public var status: Int
+    /// A stable name for programs to branch on, such as `body_too_large`.
+    public var code: String
+    /// The kind of refusal in a few words, the same for all of one code.
+    public var title: String
+    /// What was wrong and what to do.
+    public var detail: String
+    /// Headers that belong to the answer, such as `Retry-After`.
+    public var headers: [(String, String)] = []
+}
+
+extension Refusal {
+    static func badRequest(_ detail: String) -> Refusal {
+        Refusal(status: 400, code: "bad_request", title: "Bad request", detail: detail)
+    }
+    static func badMultipart(_ detail: String) -> Refusal {
+        Refusal(status: 400, code: "bad_multipart", title: "Broken multipart body", detail: detail)
+    }
+    static func bodyTooLarge(limit: Int) -> Refusal {
+        Refusal(
+            status: 413, code: "body_too_large", title: "Request body too large",
+            detail: "The body may have up to \(limit) bytes; send a smaller one.")
+    }
+    static let tooManyBytes = Refusal(
+        status: 429, code: "too_many_bytes", title: "Too many bytes at once",
+        detail: "The server has as many bytes of request bodies in memory as it allows; try again in a moment.",
+        headers: [("Retry-After", "1")])
+    static func tooManyParts(limit: Int) -> Refusal {
+        Refusal(
+            status: 413, code: "too_many_parts", title: "Too many parts",
+            detail: "A multipart body may have up to \(limit) parts; send the rest in further requests.")
+    }
+    static func requestTimeout(_ limit: Duration) -> Refusal {
+        Refusal(
+            status: 408, code: "request_timeout", title: "Request took too long to arrive",
+            detail: "Head and body have to be here within \(limit); send them faster.")
+    }
+    static let unsupportedTransferEncoding = Refusal(
+        status: 501, code: "unsupported_transfer_encoding", title: "Transfer coding not supported",
+        detail: "The only transfer coding understood is chunked, alone.")
+    static let tooManyConnections = Refusal(
+        status: 503, code: "too_many_connections", title: "Too many connections",
+        detail: "The server has as many connections open as it allows; try again in a moment, and reuse connections.",
+        headers: [("Retry-After", "1")])
+    static let tooManyConnectionsFromClient = Refusal(
+        status: 429, code: "too_many_connections", title: "Too many connections",
+        detail: "This address has as many connections open as it may; reuse them, or try again in a moment.",
+        headers: [("Retry-After", "1")])
+    static let shuttingDown = Refusal(
+        status: 503, code: "shutting_down", title: "Shutting down",
+        detail: "The server is going away; send the request to another instance, or again in a moment.",
+        headers: [("Retry-After", "1")])
+    static let unanswered = Refusal(
+        status: 500, code: "internal_error", title: "Internal error",
+        detail: "The server dropped the request without an answer; this is a fault of the server.")
+    static let unsendable = Refusal(
+        status: 500, code: "internal_error", title: "Internal error",
+        detail: "The server made an answer that cannot be sent; this is a fault of the server.")
+}

@@ -1,0 +1,45 @@
+import Threads
+
+/// The packed weights of a plan's steps.
+struct PackedWeights: Sendable {
+    let memory: AlignedMemory
+    /// Where each step's begin, in bytes.
+    let offsets: [Int]
+
+    /// The pass that packs: every step its own weights, the steps shared among `threads` threads.
+    ///
+    /// - Throws: `ModelError.network` naming a tensor of the network that no step takes, or that two do; what the checkpoint throws; and
+    ///   `ModelError.engine` if memory or threads cannot be had.
+    init(_ steps: [any Step], of network: Network, from checkpoint: Checkpoint, threads: Int) throws(ModelError) {
+        let weighted = steps.map { $0 as? any WeightedStep }
+        try Self.check(weighted.flatMap { $0?.tensors ?? [] }, of: network)
+        var (offsets, byteCount) = ([Int](), 0)
+        for step in weighted {
+            offsets.append(byteCount)
+            if let step { byteCount += step.weightBytes.roundedUp(toMultipleOf: MemoryPlan.alignment) }
+        }
+        let memory = try AlignedMemory(byteCount: byteCount)
+        let failure = Mutex<ModelError?>(nil)
+        let team = try ThreadTeam(count: threads)
+        team.perform { [offsets] _ in
+            while case let index = team.takeTicket(), index < weighted.count {
+                do throws(ModelError) {
+                    try weighted[index]?.pack(from: checkpoint, to: memory.start + offsets[index])
+                } catch {
+                    failure.withLock { $0 = $0 ?? error }
+                }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+        (self.memory, self.offsets) = (memory, offsets)
+    }
+
+    /// Whether the steps take every tensor of the network, each once.
+    private static func check(_ taken: [Parameter], of network: Network) throws(ModelError) {
+        var left = Set(network.parameters.map(\.name))
+        for parameter in taken where left.remove(parameter.name) == nil {
+            throw .network("two steps take the tensor '\(parameter.name)', or the network has none of that name")
+        }
+        if let name = left.min() { throw .network("no step takes the tensor '\(name)'") }
+    }
+}

@@ -1,0 +1,75 @@
+import FoundationEssentials
+import Glibc
+
+/// A file that is read piece by piece, at places. Never mapped into memory: a file that another program cuts short while it is read is an
+/// error here, where touching a mapping would end the program with SIGBUS.
+public final class InputFile: Sendable {
+    public let path: String
+    /// Its length in bytes when it was opened.
+    public let count: Int
+    private let descriptor: Int32
+
+    /// - Throws: `ModelError.file` with the path and the system's reason.
+    public init(path: String) throws(ModelError) {
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.failure(path) }
+        self.path = path
+        var status = stat()
+        let isRegular = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        count = Int(status.st_size)
+        guard isRegular else { throw .file("\(path): not a regular file") }
+    }
+
+    /// Fills `buffer` with the bytes from `offset` on. May be called from several threads.
+    ///
+    /// - Throws: `ModelError.file` if there are fewer, or they cannot be read.
+    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(ModelError) {
+        var done = 0
+        while done < buffer.count, let start = buffer.baseAddress {
+            let count = pread(descriptor, start + done, buffer.count - done, off_t(offset + done))
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .file("\(path): cannot be read: \(String(cString: strerror(errno)))") }
+            guard count > 0 else {
+                throw .file("\(path): cut off while it was read: it had \(self.count) bytes, and byte \(offset + done) is gone")
+            }
+            done += count
+        }
+    }
+
+    /// The bytes of a range, which must lie in the file.
+    ///
+    /// - Throws: `ModelError.file` if they cannot be read.
+    public func bytes(_ range: Range<Int>) throws(ModelError) -> [UInt8] {
+        var failure: ModelError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+            do throws(ModelError) {
+                try read(at: range.lowerBound, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count]))
+                count = range.count
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// A small file as a whole.
+    ///
+    /// - Parameter limit: a file of more bytes is refused.
+    /// - Throws: `ModelError.file` if it cannot be read, or is larger.
+    public static func contents(_ path: String, limit: Int = 64 << 20) throws(ModelError) -> [UInt8] {
+        let file = try InputFile(path: path)
+        guard file.count <= limit else { throw .file("\(path): \(file.count) bytes, where \(limit) are the most") }
+        return try file.bytes(0..<file.count)
+    }
+
+    /// Why a file cannot be opened; of a link that leads nowhere, where it leads.
+    private static func failure(_ path: String) -> ModelError {
+        let reason = errno
+        if reason == ENOENT, let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) {
+            return .file(
+                "\(path): a link to '\(target)', which is not there. A folder from the hub's cache is copied with its files by: cp -rL")
+        }
+        return .file("\(path): cannot be opened: \(String(cString: strerror(reason)))")
+    }
+
+    deinit { close(descriptor) }
+}

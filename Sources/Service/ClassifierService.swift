@@ -1,0 +1,151 @@
+import Glibc
+import HTTPServer
+import Logging
+import SENet
+import ServiceLifecycle
+import Serving
+import Threads
+import UnixSignals
+
+/// The server's life: it listens at once, so that probes are answered while models load; it serves; it drains.
+package struct ClassifierService: ServiceLifecycle.Service {
+    package struct Configuration: Sendable {
+        /// Of the models, in their order; the first is asked where a request names none.
+        package var sources: @Sendable () throws -> [ModelSource]
+        package var pool: EnginePool.Options
+        package var server: ServerConfiguration
+        package var deadlines: Deadlines
+        /// After the signal, how long new connections are still served, so that load balancers notice.
+        package var drainDelay: Duration
+        /// After that, how long accepted requests may take.
+        package var drainTimeout: Duration
+
+        package init(
+            sources: @escaping @Sendable () throws -> [ModelSource], pool: EnginePool.Options, server: ServerConfiguration,
+            deadlines: Deadlines = Deadlines(), drainDelay: Duration = .zero, drainTimeout: Duration = .seconds(30)
+        ) {
+            self.sources = sources
+            self.pool = pool
+            self.server = server
+            self.deadlines = deadlines
+            self.drainDelay = drainDelay
+            self.drainTimeout = drainTimeout
+        }
+    }
+
+    private let configuration: Configuration
+    private let logger: Logger
+    private let logWriter: LogWriter
+
+    package init(_ configuration: Configuration, logger: Logger, logWriter: LogWriter) {
+        self.configuration = configuration
+        self.logger = logger
+        self.logWriter = logWriter
+    }
+
+    package func run() async throws {
+        let metrics = Metrics()
+        let readiness = Readiness()
+        metrics.declareProcess(logWriter)
+        let gateway = Gateway(
+            [.classify(deadlines: configuration.deadlines), .operations(readiness: readiness, metrics: metrics)], readiness: readiness)
+        let log = RequestLog(gateway, logger: logger, metrics: metrics)
+        let server = try Server(
+            configuration: configuration.server, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
+            completed: log.completed)
+        metrics.declare(server, readiness)
+        logger.info("listening", metadata: ["host": .string(configuration.server.host), "port": .stringConvertible(Int(server.port))])
+        let isLoaded: Bool
+        do {
+            isLoaded = try await cancelWhenGracefulShutdown { try await onThread("loader") { try load(readiness, metrics) } }
+            if isLoaded { try await gracefulShutdown() }
+        } catch {
+            server.stop()
+            readiness.pool?.close()
+            throw error
+        }
+        try await shutDown(server, readiness, log)
+        // Loading cannot be stopped half-way: the process ends under it.
+        if !isLoaded { _exit(EXIT_SUCCESS) }
+    }
+
+    private func load(_ readiness: Readiness, _ metrics: Metrics) throws {
+        let threads = configuration.pool.threads
+        let info = metrics.gauge(
+            "excite_model_info", help: "1 for each model that is served.", labels: ["model", "architecture", "instruction_set"])
+        var models: [Model] = []
+        for source in try configuration.sources() {
+            let started = ContinuousClock.now
+            let model = try Model(source, threads: threads)
+            guard !models.contains(where: { $0.name == model.name }) else {
+                throw ModelError.configuration("two models are named '\(model.name)'")
+            }
+            info.set([model.name, model.source.configuration.name, model.plan.instructionSet], to: 1)
+            logger.info(
+                "loaded",
+                metadata: [
+                    "model": .string(model.name), "classes": .stringConvertible(model.plan.classes),
+                    "input": .string(model.plan.inputShape.description), "instruction_set": .string(model.plan.instructionSet),
+                    "seconds": .stringConvertible((ContinuousClock.now - started).seconds.rounded(decimals: 3)),
+                ])
+            models.append(model)
+        }
+        let pool = try EnginePool(models: models, options: configuration.pool, metrics: metrics)
+        readiness.pool = pool
+        if let failure = try pool.selfTest() {
+            readiness.phase = .failed(failure)
+            logger.critical("the self-test failed", metadata: ["reason": .string(failure)])
+            return
+        }
+        readiness.becomeReady()
+        logger.info(
+            "ready",
+            metadata: [
+                "threads": .stringConvertible(threads), "max_batch": .stringConvertible(configuration.pool.largestBatch),
+                "queue": .stringConvertible(configuration.pool.queue.map { "\($0)" } ?? "a second's work"),
+            ])
+    }
+
+    /// Readiness goes first, then the socket, then the accepted requests, then the engine.
+    private func shutDown(_ server: Server, _ readiness: Readiness, _ log: RequestLog) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigint)
+        let interrupts = Task {
+            for await _ in signals { _exit(130) }
+        }
+        defer { interrupts.cancel() }
+        readiness.phase = .draining
+        logger.info("draining", metadata: ["delay_s": .stringConvertible(configuration.drainDelay.seconds)])
+        // Graceful shutdown does not cancel tasks: the pause is kept.
+        try await Task.sleep(for: configuration.drainDelay)
+        let timeout = configuration.drainTimeout
+        _ = try await onThread("drain") {
+            server.stopAccepting()
+            let isDrained = server.drain(timeout: timeout)
+            if !isDrained { logger.warning("requests were left unanswered", metadata: ["after_s": .stringConvertible(timeout.seconds)]) }
+            server.stop()
+            if isDrained { readiness.pool?.close() }
+        }
+        log.flush()
+        logger.info("stopped")
+        logWriter.flush(within: .seconds(1))
+    }
+}
+
+/// Runs what blocks on a thread of its own: it would starve the tasks of the cooperative pool.
+///
+/// - Returns: whether it is done: where the task is cancelled, the thread goes on by itself.
+private func onThread(_ name: String, _ body: @escaping @Sendable () throws -> Void) async throws -> Bool {
+    let (outcomes, outcome) = AsyncThrowingStream.makeStream(of: Void.self)
+    try WorkerThread(name) {
+        do {
+            try body()
+            outcome.yield()
+            outcome.finish()
+        } catch {
+            outcome.finish(throwing: error)
+        }
+    }.detach()
+    // A cancelled task's stream ends without an outcome.
+    for try await _ in outcomes { return true }
+    return false
+}

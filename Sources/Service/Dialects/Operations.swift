@@ -1,0 +1,44 @@
+import HTTPServer
+import Serving
+
+extension Dialect {
+    /// What operators and their machines ask: probes, metrics, what is served and how it is asked.
+    package static func operations(readiness: Readiness, metrics: Metrics) -> Dialect {
+        func page(_ path: PathPattern, _ answer: @escaping @Sendable (Call) throws(Problem) -> Response) -> Route {
+            Route(method: "GET", path: path, isRoutine: true, action: .page(answer))
+        }
+        let ready = { @Sendable (_: Call) throws(Problem) in
+            readiness.notReady.map { Response.plain(503, "\($0)\n") } ?? .plain(200, "ok\n")
+        }
+        return Dialect(
+            routes: [
+                page("/livez") { _ in .plain(200, "ok\n") },
+                page("/readyz", ready),
+                page("/healthz", ready),
+                page("/models") { _ throws(Problem) in
+                    guard let pool = readiness.pool else { throw Problem(.unavailable) }
+                    return .json { $0.field("models", pool.models) }
+                },
+                page("/metrics") { _ in
+                    Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", text: metrics.render())
+                },
+                page("/openapi.json") { _ in .json(Array(OpenAPI.document.utf8)) },
+            ],
+            refusal: \.response)
+    }
+}
+
+extension Model: JSONWritable {
+    package func write(to writer: inout JSONWriter) {
+        let shape = plan.inputShape
+        writer.object {
+            $0.field("name", name)
+            $0.field("architecture", source.configuration.name)
+            $0.field("input_size", [shape.channels, shape.height, shape.width])
+            $0.field("classes", plan.classes)
+            $0.field("parameters", source.network.parameterCount)
+            $0.field("multiply_accumulates", multiplyAccumulates)
+            $0.field("license", source.configuration.license)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import HTTPServer
+import Serving
+
+/// Takes requests from HTTP to the pool and back: finds the route, and lets its dialect translate.
+package struct Gateway: Sendable {
+    private let readiness: Readiness
+    private let table: [PathPattern: [String: (dialect: Dialect, route: Route)]]
+    /// What words a refusal of a path that is nobody's.
+    private let fallback: Dialect
+
+    /// - Parameter dialects: the first one words what concerns no path.
+    /// - Precondition: there is a dialect, and no two routes are the same.
+    package init(_ dialects: [Dialect], readiness: Readiness) {
+        precondition(!dialects.isEmpty, "a gateway without dialects")
+        self.readiness = readiness
+        fallback = dialects[0]
+        var table: [PathPattern: [String: (Dialect, Route)]] = [:]
+        for dialect in dialects {
+            for route in dialect.routes {
+                precondition(table[route.path]?[route.method] == nil, "\(route.method) \(route.path) is two dialects'")
+                table[route.path, default: [:]][route.method] = (dialect, route)
+            }
+        }
+        self.table = table
+    }
+
+    /// Every method by path, as `OpenAPI` describes them.
+    package var methods: [String: Set<String>] {
+        Dictionary(table.map { ($0.key.description, Set($0.value.keys)) }) { first, _ in first }
+    }
+
+    /// Paths that a probe asks for, which are answered whatever else happens.
+    package var routinePaths: Set<String> {
+        Set(table.values.flatMap(\.values).filter(\.route.isRoutine).map(\.route.path.description))
+    }
+
+    private typealias Match = (methods: [String: (dialect: Dialect, route: Route)], parameters: [String: String])
+
+    private func match(_ path: String) -> Match? {
+        // Nearly every request's path has no parameters.
+        if let methods = table[PathPattern(stringLiteral: path)] { return (methods, [:]) }
+        for (pattern, methods) in table {
+            if let parameters = pattern.match(path) { return (methods, parameters) }
+        }
+        return nil
+    }
+
+    /// What a path is called in metrics, and whether it is asked routinely: paths that clients make up are all one.
+    package func route(of head: RequestHead) -> (name: String, isRoutine: Bool) {
+        guard let methods = match(head.path)?.methods.values.map(\.route), let route = methods.first else { return ("other", false) }
+        return (route.path.description, route.isRoutine)
+    }
+
+    private func find(_ head: RequestHead) throws(Problem) -> (dialect: Dialect, route: Route, call: Call) {
+        guard let (methods, parameters) = match(head.path) else { throw Problem.notFound(head.path) }
+        guard let (dialect, route) = methods[head.method == "HEAD" ? "GET" : head.method] else {
+            throw .methodNotAllowed(head, allowed: methods.keys.sorted() + (methods["GET"] == nil ? [] : ["HEAD"]))
+        }
+        return (dialect, route, Call(head: head, parameters: parameters))
+    }
+
+    /// Why a request is refused as soon as its head is known, so that its body is not kept; nil if it is not.
+    package func refusal(_ head: RequestHead) -> Response? {
+        do throws(Problem) {
+            let (_, route, call) = try find(head)
+            guard case .inference(let intake) = route.action else { return nil }
+            guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
+            if let error = pool.refuse(try intake(call, pool).request) { throw Problem(error) }
+            return nil
+        } catch {
+            return response(error, to: head)
+        }
+    }
+
+    /// Answers a request, at once or when the pool has.
+    package func handle(_ request: Request, _ responder: Responder) {
+        do throws(Problem) {
+            let (_, route, call) = try find(request.head)
+            switch route.action {
+            case .page(let answer): responder.respond(try answer(call))
+            case .inference(let intake):
+                guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
+                let asked = try intake(call, pool)
+                var inference = asked.request
+                let write = try asked.read(request, &inference)
+                inference.clientHasLeft = request.watch
+                let (model, head) = (inference.model, request.head)
+                pool.submit(inference) { results in
+                    responder.respond(answer(results, model, head, write))
+                }
+            }
+        } catch {
+            responder.respond(response(error, to: request.head))
+        }
+    }
+
+    /// What the HTTP server refuses by itself.
+    package func render(_ refusal: Refusal, _ head: RequestHead?) -> Response { response(Problem(refusal), to: head) }
+
+    private func answer(
+        _ results: [Result<Inference, InferenceError>], _ model: Model, _ head: RequestHead, _ write: Intake.Writer
+    ) -> Response {
+        let failures = results.compactMap { if case .failure(let error) = $0 { Problem(error) } else { nil } }
+        // A lone input's error is the request's; so is one that is not the inputs' fault and hit all of them.
+        if let first = failures.first, failures.count == results.count,
+            results.count == 1 || [429, 499].contains(first.status) || first.status >= 500
+        {
+            return response(first, to: head)
+        }
+        var response = write(results)
+        response.context = RequestSummary(model, results)
+        return response
+    }
+
+    private func response(_ problem: Problem, to head: RequestHead?) -> Response {
+        let dialect = head.flatMap { match($0.path)?.methods.values.first?.dialect } ?? fallback
+        var response = dialect.refusal(problem)
+        response.headers += problem.headers
+        response.context = problem
+        return response
+    }
+}

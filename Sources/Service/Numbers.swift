@@ -1,0 +1,8 @@
+import Glibc
+
+extension Double {
+    package func rounded(decimals: Int) -> Double {
+        let scale = pow(10, Double(decimals))
+        return (self * scale).rounded() / scale
+    }
+}

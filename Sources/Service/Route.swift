@@ -1,0 +1,71 @@
+import HTTPServer
+import Serving
+
+/// What one path answers to one method.
+package struct Route: Sendable {
+    /// `GET`, which answers HEAD too, or `POST`.
+    package var method: String
+    package var path: PathPattern
+    /// Asked every few seconds by machines, as probes and scrapes are: told in the log only to those who ask for it.
+    package var isRoutine = false
+    var action: Action
+
+    enum Action: Sendable {
+        /// Answered at once, from what the server knows.
+        case page(@Sendable (Call) throws(Problem) -> Response)
+        /// Answered by the pool: what the head alone says of it.
+        case inference(@Sendable (Call, EnginePool) throws(Problem) -> Intake)
+    }
+}
+
+/// A request's head, and what its path says.
+struct Call: Sendable {
+    var head: RequestHead
+    /// The path's segments that stand for something, by name.
+    var parameters: [String: String]
+}
+
+/// A request to the pool, as far as its head tells; the body says the rest.
+struct Intake: Sendable {
+    /// Without inputs.
+    var request: InferenceRequest
+    /// Puts the inputs that the body holds into the request, and says how its results are written.
+    var read: @Sendable (Request, inout InferenceRequest) throws(Problem) -> Writer
+
+    /// The answer for the results of all inputs, in their order.
+    typealias Writer = @Sendable ([Result<Inference, InferenceError>]) -> Response
+}
+
+/// A path whose segments are words, or names in braces that stand for any word: `/v2/models/{model}/infer`.
+package struct PathPattern: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+    package let description: String
+    private let segments: [Segment]
+
+    private enum Segment: Hashable {
+        case word(String)
+        case parameter(String)
+    }
+
+    package init(stringLiteral path: String) {
+        description = path
+        segments = path.split(separator: "/", omittingEmptySubsequences: false).map { segment in
+            segment.hasPrefix("{") && segment.hasSuffix("}") ? .parameter(String(segment.dropFirst().dropLast())) : .word(String(segment))
+        }
+    }
+
+    /// The parameters' values where the path is of this form; nil where it is not. A parameter is not empty.
+    func match(_ path: String) -> [String: String]? {
+        let words = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard words.count == segments.count else { return nil }
+        var values: [String: String] = [:]
+        for (segment, word) in zip(segments, words) {
+            switch segment {
+            case .word(let expected): if expected != word { return nil }
+            case .parameter(let name):
+                if word.isEmpty { return nil }
+                values[name] = String(word)
+            }
+        }
+        return values
+    }
+}

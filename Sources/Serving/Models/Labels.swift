@@ -1,0 +1,39 @@
+import SENet
+
+/// What the classes of a model are called.
+public struct Labels: Sendable {
+    /// Short names, WordNet ids for ImageNet's classes.
+    public let names: [String]
+    /// For people: `tabby, tabby cat`.
+    public let descriptions: [String]
+
+    /// The configuration's own labels; ImageNet-1k's where it has none and 1,000 classes; else the classes' numbers.
+    public init(_ configuration: Configuration) {
+        if let own = configuration.labelNames {
+            names = own
+            descriptions = own.map { configuration.labelDescriptions[$0] ?? $0 }
+        } else if configuration.classes == 1000 {
+            let rows = Self.imageNet1kTable.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 1) }
+            names = rows.map { String($0[0]) }
+            descriptions = rows.map { String($0[1]) }
+        } else {
+            names = (0..<configuration.classes).map(String.init)
+            descriptions = names.map { "class \($0)" }
+        }
+    }
+
+    /// A file's classes, one a line in the classifier's order: a WordNet id and a description, or a name alone.
+    ///
+    /// - Throws: `ModelError.file` if it cannot be read or has an empty line between others.
+    public static func parse(file path: String) throws(ModelError) -> [(name: String, description: String?)] {
+        let text = String(decoding: try InputFile.contents(path), as: UTF8.self)
+        var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .map { $0.trimmed }
+        while lines.last?.isEmpty == true { lines.removeLast() }
+        if let empty = lines.firstIndex(of: "") { throw .file("\(path): line \(empty + 1) is empty, but each line is a class") }
+        return lines.map { line in
+            guard let match = line.wholeMatch(of: /(n[0-9]{8})[\s,]+(.+)/) else { return (line, nil) }
+            return (String(match.1), String(match.2))
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Imaging
+import SENet
+
+/// A model ready to be served: its plan, its labels, and how an image becomes its input. Immutable and shared by all sessions.
+public final class Model: Sendable {
+    /// What requests call it: `seresnet50.a1_in1k`.
+    public let name: String
+    public let source: ModelSource
+    public let plan: Plan
+    public let labels: Labels
+    public let preprocessing: Preprocessing
+
+    /// Loads a folder as the Hugging Face hub lays it out.
+    ///
+    /// - Parameter threads: how many threads pack the weights.
+    /// - Throws: `ModelError`.
+    public init(_ source: ModelSource, threads: Int) throws(ModelError) {
+        self.source = source
+        name = source.configuration.fullName
+        preprocessing = try Preprocessing(source.configuration)
+        labels = Labels(source.configuration)
+        plan = try source.plan(threads: threads)
+    }
+
+    /// Of one image.
+    public var multiplyAccumulates: Int { plan.summaries.reduce(0) { $0 + $1.multiplyAccumulates } }
+}
+
+/// A model is equal to itself only: two that were loaded from the same folder are two.
+extension Model: Hashable {
+    public static func == (a: Model, b: Model) -> Bool { a === b }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}
+
+extension Preprocessing {
+    /// The evaluation transform that the checkpoint's configuration describes.
+    ///
+    /// - Throws: `ModelError.configuration` if it is one that timm or this program does not know.
+    public init(_ configuration: Configuration) throws(ModelError) {
+        let evaluation = configuration.evaluation
+        guard configuration.inputChannels == 3 else {
+            throw .configuration("config.json: images have 3 channels, the network takes \(configuration.inputChannels)")
+        }
+        guard let interpolation = Interpolation(rawValue: evaluation.interpolation) else {
+            let known = Interpolation.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .configuration("config.json: interpolation '\(evaluation.interpolation)' is not supported: \(known)")
+        }
+        guard let cropMode = CropMode(rawValue: evaluation.cropMode) else {
+            throw .configuration("config.json: crop_mode '\(evaluation.cropMode)' is not supported: center, squash, border")
+        }
+        guard let channelOrder = ChannelOrder(rawValue: evaluation.inputSpace) else {
+            throw .configuration("config.json: input_space '\(evaluation.inputSpace)' is not supported: RGB, BGR")
+        }
+        self.init(
+            height: evaluation.height, width: evaluation.width, cropFraction: evaluation.cropFraction, cropMode: cropMode,
+            interpolation: interpolation, mean: evaluation.mean, standardDeviation: evaluation.standardDeviation,
+            channelOrder: channelOrder, white: evaluation.white)
+        if let problem { throw .configuration("config.json: \(problem)") }
+    }
+}

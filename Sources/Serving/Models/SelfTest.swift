@@ -1,0 +1,75 @@
+import FoundationEssentials
+import SENet
+
+/// An image that lies beside a model with the classes that the training framework gives for it: `self-test.json`.
+///
+/// A server that decodes, resizes or computes differently from what the model was made with must not say that it is ready.
+public struct SelfTest: Decodable, Sendable {
+    /// The image's file name, in the same folder.
+    public var image: String
+    /// Best first.
+    public var predictions: [Expected]
+
+    public struct Expected: Decodable, Sendable {
+        public var index: Int
+        public var score: Float
+    }
+
+    /// Scores may differ by this much: the order of summation differs between instruction sets.
+    static let tolerance: Float = 1e-4
+
+    /// The self-test in a model's folder; nil if it has none.
+    ///
+    /// - Throws: `ModelError.configuration` if there is one that cannot be read.
+    public static func load(folder: String) throws(ModelError) -> SelfTest? {
+        let path = "\(folder)/self-test.json"
+        guard let data = FileManager.default.contents(atPath: path) else { return nil }
+        let test: SelfTest
+        do {
+            test = try JSONDecoder().decode(SelfTest.self, from: data)
+        } catch {
+            throw .configuration("\(path): \(error)")
+        }
+        // A test of nothing would always pass.
+        guard !test.predictions.isEmpty else { throw .configuration("\(path): 'predictions' is empty") }
+        return test
+    }
+
+    /// What is wrong with an answer; nil if it is as recorded.
+    public func difference(from predictions: [Prediction]) -> String? {
+        for (rank, (expected, found)) in zip(self.predictions, predictions).enumerated() {
+            if expected.index != found.index { return "class \(rank + 1) of \(image) is \(found.index), recorded was \(expected.index)" }
+            if !(abs(expected.score - found.score) <= Self.tolerance) {
+                return "score \(rank + 1) of \(image) is \(found.score), recorded was \(expected.score)"
+            }
+        }
+        return self.predictions.count > predictions.count ? "\(image) has only \(predictions.count) classes" : nil
+    }
+}
+
+extension EnginePool {
+    /// Runs each model's self-test image as a request would.
+    ///
+    /// - Returns: what is wrong, nil if all answers are as recorded.
+    /// - Throws: `ModelError` if a self-test cannot be read.
+    public func selfTest() throws(ModelError) -> String? {
+        for model in models {
+            if let difference = try selfTest(model) { return difference }
+        }
+        return nil
+    }
+
+    /// The same for one model.
+    public func selfTest(_ model: Model) throws(ModelError) -> String? {
+        guard let folder = model.source.folder, let test = try SelfTest.load(folder: folder) else { return nil }
+        guard let data = FileManager.default.contents(atPath: "\(folder)/\(test.image)") else {
+            throw .file("\(folder)/\(test.image): cannot be read; self-test.json names it")
+        }
+        switch infer(InferenceRequest(image: Array(data), model: model)) {
+        case .success(let answer):
+            let predictions = answer.predictions(test.predictions.count, labels: model.labels)
+            return test.difference(from: predictions).map { "\(model.name): \($0)" }
+        case .failure(let error): return "\(model.name): \(test.image): \(error)"
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// Decides at once whether a request may wait, from what the work before it is known to take.
+struct Admission: Sendable {
+    let lanes: Int
+    let largestBatch: Int
+    /// The most inputs of one model that may wait; nil for what a second of measured throughput clears.
+    let queue: Int?
+
+    init(_ options: EnginePool.Options) {
+        lanes = options.sessions
+        largestBatch = options.largestBatch
+        queue = options.queue
+    }
+
+    /// At so many waiting inputs of a model no more requests are accepted. By default what a second clears, but no less than fills a batch
+    /// of each lane.
+    func limit(_ cost: ModelCost) -> Int { queue ?? max(Int(cost.throughput(lanes: lanes)), lanes * largestBatch) }
+
+    /// Seconds until all lanes together are done with `backlog` seconds of one lane's work.
+    func clearance(_ backlog: Double) -> Double { backlog / Double(lanes) }
+
+    /// Why inputs may not wait; nil if they may.
+    ///
+    /// A request is taken whole or not at all, while there is room for one input: the last one may go over the limit.
+    ///
+    /// - Parameters:
+    ///   - cost: of their model.
+    ///   - waiting: inputs of the same model that wait.
+    ///   - backlog: seconds that one lane would take for all work that was accepted.
+    func refusal(images: Int, cost: ModelCost, waiting: Int, backlog: Double, remaining: Duration?) -> InferenceError? {
+        guard waiting < limit(cost) else { return .overloaded(retryAfter: .seconds(clearance(backlog))) }
+        guard let remaining else { return nil }
+        let completion = ModelCost.margin * clearance(backlog) + cost.expectedRun(images: images).seconds
+        return completion <= remaining.seconds ? nil : .deadlineTooSoon(retryAfter: .seconds(completion - remaining.seconds))
+    }
+}

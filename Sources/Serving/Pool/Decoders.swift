@@ -1,0 +1,102 @@
+import Imaging
+import Threads
+
+/// What the decoders of a lane do.
+extension EnginePool {
+    /// - Throws: `ThreadError` if the system refuses a thread.
+    func startDecoder(_ lane: Lane) throws(ThreadError) {
+        let number = monitor.withLock { $0.lanes[lane.index].addDecoder() }
+        do throws(ThreadError) {
+            try WorkerThread("decoder \(lane.index).\(number)") { self.prepareInputs(lane, number) }.detach()
+        } catch {
+            monitor.withLock { $0.lanes[lane.index].removeDecoder(number) }
+            throw error
+        }
+    }
+
+    private func prepareInputs(_ lane: Lane, _ number: Int) {
+        let thread = WorkerThread.current
+        monitor.withLock { $0.lanes[lane.index].name(thread, decoder: number) }
+        var done: Preparation?
+        while let job = nextJob(lane, number, &done) { done = prepare(job) }
+    }
+
+    /// Gives back what is done and takes the next input, in one step; nil if the thread is to end.
+    private func nextJob(_ lane: Lane, _ number: Int, _ done: inout Preparation?) -> WaitingJob? {
+        monitor.wait(on: lane.work) { state -> WaitingJob?? in
+            if let preparation = done.take() {
+                giveBack(preparation, &state, lane, number)
+                // It was left behind, and another has taken its place.
+                if state.lanes[lane.index].activeDecoders > options.threadsPerSession {
+                    state.lanes[lane.index].removeDecoder(number)
+                    return .some(nil)
+                }
+            }
+            if state.isOver { return .some(nil) }
+            if let job = state.nextJob(lane: lane.index, decoder: number, at: .now) { return job }
+            if state.lanes[lane.index].forming?.decoding.isEmpty == true { lane.batch.signal() }
+            return nil
+        }
+    }
+
+    private func giveBack(_ preparation: Preparation, _ state: inout PoolState, _ lane: Lane, _ number: Int) {
+        switch state.lanes[lane.index].giveBack(preparation, decoder: number, at: .now) {
+        case .joined(let isFirst):
+            // From here on stragglers are counted out.
+            if isFirst { lane.batch.signal() }
+        case .missed(let job):
+            state.models.prepend(job.with(.prepared(job.stage)))
+            wakeDecoders(state, model: job.request.model, inputs: 1)
+        case .answered: break
+        }
+    }
+
+    /// Makes of an input what the network takes, or answers at once where that is of no use or not possible.
+    private func prepare(_ job: WaitingJob) -> Preparation {
+        do throws(InferenceError) {
+            switch job.stage {
+            case .sent(let input): return .prepared(job.with(try prepare(input, job)))
+            case .prepared(let input): return .prepared(job.with(input))
+            }
+        } catch {
+            finish(job, .failure(error))
+            return .answered
+        }
+    }
+
+    private func prepare(_ input: InferenceRequest.Input, _ job: WaitingJob) throws(InferenceError) -> PreparedInput {
+        let (started, model) = (ContinuousClock.now, job.request.model)
+        if job.isLate(at: started) { throw .deadlinePassed }
+        if job.request.clientHasLeft() { throw .clientLeft }
+        switch input {
+        case .tensor(let values):
+            if let problem = model.problem(tensor: values) { throw .tensor(problem) }
+            return .tensor(values)
+        case .image(let image):
+            do throws(ImageError) {
+                let crop = try image.withBytes { bytes in
+                    Result { () throws(ImageError) in
+                        try options.decoder.crop(bytes, for: model.preprocessing, deadline: job.request.deadline)
+                    }
+                }.get()
+                metrics.images.add([crop.description.format.rawValue])
+                return .crop(crop, decode: .now - started)
+            } catch {
+                if case .tooSlow = error, job.isLate(at: .now) { throw .deadlinePassed }
+                throw .image(error)
+            }
+        }
+    }
+}
+
+extension Model {
+    /// Why a tensor is no input for the network; nil if it is one.
+    func problem(tensor: [Float]) -> String? {
+        let shape = plan.inputShape
+        guard tensor.count == shape.count else {
+            return "it has \(tensor.count) values, and the network takes \(shape.count), as \(shape)"
+        }
+        guard tensor.allSatisfy(\.isFinite) else { return "not all of its values are finite numbers" }
+        return nil
+    }
+}

@@ -1,0 +1,43 @@
+import Imaging
+
+/// The answer for one input.
+public struct Inference: Sendable {
+    /// One a class, as the network gives them.
+    public var logits: [Float]
+    /// Nil for a tensor.
+    public var image: ImageDescription?
+    /// From the start of decoding to the finished crop; zero for a tensor.
+    public var decode: Duration
+    /// Waiting: for a decoder and for a session.
+    public var queue: Duration
+    /// The batch's run.
+    public var inference: Duration
+    public var batchSize: Int
+    /// Where they were asked for, in the network's order.
+    public var gates: [GateValues]?
+
+    /// The `count` most probable classes, best first: fewer where there are fewer classes.
+    ///
+    /// - Precondition: as many labels as logits.
+    public func predictions(_ count: Int, labels: Labels) -> [Prediction] { Prediction.best(count, of: logits, labels: labels) }
+}
+
+/// Why there is no answer.
+public enum InferenceError: Error, Sendable, Equatable {
+    /// The image's fault.
+    case image(ImageError)
+    /// The tensor's fault: what is wrong with it.
+    case tensor(String)
+    /// Refused at once: as many inputs wait as may. The duration is how long they will take.
+    case overloaded(retryAfter: Duration)
+    /// Refused at once: the answer would come after the deadline. The duration is how long the deadline would have to be in the future.
+    case deadlineTooSoon(retryAfter: Duration)
+    /// Refused at once: this client has as many requests in flight as it may.
+    case tooManyFromClient(retryAfter: Duration)
+    /// Accepted, but the deadline passed before its turn came.
+    case deadlinePassed
+    /// Accepted, but the client left before its turn came.
+    case clientLeft
+    /// Refused at once: the pool does not serve the model, not yet or no more, or takes no more requests.
+    case unavailable
+}

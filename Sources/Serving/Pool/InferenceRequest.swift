@@ -1,0 +1,47 @@
+/// An image as it was sent: its bytes can be looked at from any thread.
+public protocol EncodedImage: Sendable {
+    func withBytes<Output>(_ body: (UnsafeRawBufferPointer) throws -> Output) rethrows -> Output
+}
+
+extension Array: EncodedImage where Element == UInt8 {
+    public func withBytes<Output>(_ body: (UnsafeRawBufferPointer) throws -> Output) rethrows -> Output { try withUnsafeBytes(body) }
+}
+
+/// Inputs for one model, which are accepted or refused together.
+public struct InferenceRequest: Sendable {
+    public enum Input: Sendable {
+        /// A file, to be decoded, resized and cropped as the model was evaluated.
+        case image(any EncodedImage)
+        /// What the network takes: (3, height, width), row-major, normalised. One of another count, or with values that are no numbers, gets
+        /// an error of its own.
+        case tensor([Float])
+    }
+
+    public var inputs: [Input]
+    public var model: Model
+    /// Whether the answer holds the gates of the network's blocks.
+    public var wantsGates: Bool
+    /// When nobody waits for the answer any more.
+    public var deadline: ContinuousClock.Instant?
+    /// Who asks: an address, say. Requests in flight are counted by it where they are limited.
+    public var client: String
+    /// Whether nobody waits for the answer any more. Asked before an input is prepared, from any thread; it has to be cheap.
+    public var clientHasLeft: @Sendable () -> Bool
+
+    public init(
+        inputs: [Input], model: Model, wantsGates: Bool = false, deadline: ContinuousClock.Instant? = nil, client: String = "",
+        clientHasLeft: @escaping @Sendable () -> Bool = { false }
+    ) {
+        self.inputs = inputs
+        self.model = model
+        self.wantsGates = wantsGates
+        self.deadline = deadline
+        self.client = client
+        self.clientHasLeft = clientHasLeft
+    }
+
+    /// One image.
+    public init(image: any EncodedImage, model: Model, wantsGates: Bool = false, deadline: ContinuousClock.Instant? = nil) {
+        self.init(inputs: [.image(image)], model: model, wantsGates: wantsGates, deadline: deadline)
+    }
+}

@@ -1,0 +1,134 @@
+import Threads
+
+/// What the threads of a pool share under its lock.
+struct PoolState {
+    let options: EnginePool.Options
+    let policy: BatchPolicy
+    let admission: Admission
+    var models = ServedModels()
+    var lanes: [LaneState]
+    /// Seconds that decoding an image usually takes.
+    private var usualDecode = 0.0
+    /// Requests in flight, where they are limited.
+    private var clients: [String: Int] = [:]
+    /// No more requests are accepted.
+    var isClosed = false
+    /// The threads are to end.
+    var isOver = false
+
+    init(_ options: EnginePool.Options) {
+        self.options = options
+        policy = BatchPolicy(
+            largestBatch: options.largestBatch, maxDelay: options.maxDelay, stragglerWait: options.stragglerWait,
+            decoders: options.threadsPerSession)
+        admission = Admission(options)
+        lanes = (0..<options.sessions).map { _ in LaneState() }
+    }
+
+    // MARK: Requests
+
+    /// Why a request would not be accepted now; nil if it would. One without inputs is reckoned with one.
+    func refusal(_ request: InferenceRequest, at now: ContinuousClock.Instant) -> InferenceError? {
+        guard !isClosed, let served = models[request.model], served.phase == .serving else { return .unavailable }
+        let backlog = backlog(at: now)
+        if options.clientRequests > 0, clients[request.client, default: 0] >= options.clientRequests {
+            return .tooManyFromClient(retryAfter: .seconds(admission.clearance(backlog)))
+        }
+        return admission.refusal(
+            images: max(1, request.inputs.count), cost: served.cost, waiting: served.waiting.count, backlog: backlog,
+            remaining: request.deadline.map { $0 - now })
+    }
+
+    /// Seconds that one lane would take for all that is accepted.
+    private func backlog(at now: ContinuousClock.Instant) -> Double {
+        var seconds = 0.0
+        for served in models.all { seconds += served.cost.each * Double(served.waiting.count) }
+        for lane in lanes {
+            switch lane.phase {
+            case .idle: break
+            case .filling(let batch):
+                if let served = models[batch.model] { seconds += served.cost.each * Double(batch.status.count) }
+            case .running(let end): seconds += max(0, (end - now).seconds)
+            }
+        }
+        return seconds
+    }
+
+    /// Takes all inputs of a request that is not refused.
+    mutating func accept(_ request: InferenceRequest, _ pending: PendingRequest, at now: ContinuousClock.Instant) {
+        if options.clientRequests > 0 { clients[request.client, default: 0] += 1 }
+        models.update(request.model) { $0.unanswered += request.inputs.count }
+        for (index, input) in request.inputs.enumerated() {
+            models.append(Job(request: pending, index: index, submitted: now, stage: .sent(input)))
+        }
+    }
+
+    /// An input has its answer; `isLast` of its request, whose answer is then given.
+    mutating func finish(_ request: PendingRequest, isLast: Bool) {
+        models.update(request.model) { served in
+            served.unanswered -= 1
+            if isLast { served.answering += 1 }
+        }
+        guard isLast, options.clientRequests > 0 else { return }
+        let left = (clients[request.client] ?? 1) - 1
+        clients[request.client] = left > 0 ? left : nil
+    }
+
+    /// A request's answer has been given.
+    mutating func answered(_ request: PendingRequest) { models.update(request.model) { $0.answering -= 1 } }
+
+    // MARK: Batches
+
+    /// An input for a decoder of a lane, which joins the lane's batch; nil where none may now.
+    mutating func nextJob(lane: Int, decoder: Int, at now: ContinuousClock.Instant) -> WaitingJob? {
+        let job: WaitingJob?
+        switch lanes[lane].phase {
+        case .running: return nil
+        case .idle: job = models.takeNext()
+        case .filling(let batch):
+            guard let cost = models[batch.model]?.cost, policy.mayJoin(batch.status, cost: cost, at: now) else { return nil }
+            job = models.take(batch.model)
+        }
+        if let job { lanes[lane].take(job, decoder: decoder, at: now) }
+        return job
+    }
+
+    /// The batch that a lane's team takes now, and why; or when to ask again.
+    mutating func takeBatch(lane: Int, at now: ContinuousClock.Instant) -> Waiting<(batch: FormingBatch, release: BatchPolicy.Release)> {
+        guard let batch = lanes[lane].forming, let served = models[batch.model] else { return .wait(until: nil) }
+        let around = BatchPolicy.Surroundings(
+            waiting: served.waiting.count,
+            isHurried: isClosed || served.phase == .leaving || models.isAnyWaiting(besides: batch.model),
+            stragglers: lanes[lane].stragglers, usualDecode: .seconds(usualDecode), cost: served.cost)
+        switch policy.release(batch.status, around, at: now) {
+        case .wait(let instant): return .wait(until: instant)
+        case .done(let release):
+            lanes[lane].run(batch, until: now + .seconds(served.cost.each * Double(batch.status.ready)))
+            return .done((batch, release))
+        }
+    }
+
+    /// Follows what a batch took: its gathering and its run, and the decoding of its images.
+    mutating func follow(_ batch: FormingBatch, images: Int, inference: Duration, decode: [Duration]) {
+        let gathering = batch.status.lastReady - batch.status.began
+        models.update(batch.model) { $0.cost.follow(images: images, seconds: (gathering + inference).seconds) }
+        for duration in decode {
+            // A rare huge image hardly changes what is usual.
+            let seconds = duration.seconds
+            usualDecode = usualDecode > 0 ? usualDecode + 0.05 * (min(seconds, 4 * usualDecode) - usualDecode) : seconds
+        }
+    }
+
+    /// The lanes that could take inputs of a model now, and how many: free ones first, then those whose batch they can join.
+    func lanesWithRoom(for model: Model) -> [(lane: Int, room: Int)] {
+        var (free, filling): ([(lane: Int, room: Int)], [(lane: Int, room: Int)]) = ([], [])
+        for (lane, state) in lanes.enumerated() {
+            switch state.phase {
+            case .idle: free.append((lane, policy.largestBatch))
+            case .filling(let batch) where batch.model == model: filling.append((lane, policy.largestBatch - batch.status.count))
+            case .filling, .running: break
+            }
+        }
+        return (free + filling).filter { $0.room > 0 }
+    }
+}

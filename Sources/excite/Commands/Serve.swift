@@ -1,0 +1,76 @@
+import ArgumentParser
+import Logging
+import SENet
+import Service
+import ServiceLifecycle
+import Serving
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve models over HTTP.",
+        discussion: """
+            POST an image to /classify: curl -F image=@cat.jpg localhost:8080/classify. Also: GET /models, /metrics, /openapi.json, and \
+            the probes /livez, /readyz, /healthz.
+
+            Nothing needs tuning. Images that wait while the engine computes run together; by --queue a second's work may wait, and what \
+            comes then is refused with 429 and told when to come back, as is a request whose deadline (X-Deadline-Ms, or \
+            --default-deadline) would pass first.
+
+            SIGTERM or SIGINT: no longer ready; after --drain-delay the socket closes, accepted requests are answered, and the program \
+            ends with 0, at the latest 2 seconds after --drain-timeout has passed, too. A second SIGINT ends it at once. SIGHUP is ignored.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "A model's folder, or the name of a pulled model; repeat it for several. (default: the model that comes with the program)",
+            valueName: "model"))
+    var model: [String] = environment("model")
+
+    @OptionGroup var modelsFolder: ModelsFolderOptions
+    @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var serverOptions: ServerOptions
+    @OptionGroup var poolOptions: PoolOptions
+    @OptionGroup var imageOptions: ImageOptions
+
+    @Option(help: "After SIGTERM, how long new connections are still served, so that load balancers notice, in seconds.")
+    var drainDelay: Double = environment("drain-delay", default: 0)
+
+    @Option(help: "After that, how long accepted requests may take, in seconds.")
+    var drainTimeout: Double = environment("drain-timeout", default: 30)
+
+    @OptionGroup var logOptions: LogOptions
+
+    func validate() throws {
+        try require("--drain-delay", drainDelay, in: 0...3600, "seconds")
+        try require("--drain-timeout", drainTimeout, in: 0...3600, "seconds")
+    }
+
+    func run() async throws {
+        ServerProcess.prepare()
+        let logWriter = try logOptions.logFormat.bootstrap(level: logOptions.logLevel)
+        let logger = Logger(label: "excite")
+        for name in try unknownEnvironmentVariables() {
+            logger.warning("an environment variable is not known, and ignored", metadata: ["name": .string(name)])
+        }
+        let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
+        let images = imageOptions
+        let configuration = ClassifierService.Configuration(
+            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } },
+            pool: poolOptions.configuration(threadOptions, imageOptions), server: serverOptions.configuration,
+            deadlines: poolOptions.deadlines, drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
+        let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
+        var quiet = Logger(label: "excite.lifecycle")
+        quiet.logLevel = .error
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+        do {
+            try await group.run()
+        } catch {
+            logger.critical("\(error)")
+            logWriter.flush(within: .seconds(1))
+            throw ExitCode.failure
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Service
+import Serving
+
+/// How images are batched, and how many may wait.
+struct PoolOptions: ParsableArguments {
+    @Option(help: "The most images that one run of the engine takes.")
+    var maxBatch: Int = environment("max-batch", default: 16)
+
+    @Option(help: "How long a free session waits for a fuller batch, in milliseconds; with 0 an image never waits for others.")
+    var maxDelay: Double = environment("max-delay", default: 0)
+
+    @Option(
+        help: ArgumentHelp(
+            "At so many waiting images of a model more requests are refused with 429. (default: what a second clears, as measured)",
+            discussion: "A request's images are accepted or refused together, so the last one may go over the limit.", valueName: "images"))
+    var queue: Int?
+
+    @Option(help: "The most requests that one client address may have in flight; more are refused with 429; 0 for no limit.")
+    var maxClientRequests: Int = environment("max-client-requests", default: 0)
+
+    @Option(help: "The deadline of requests that say none (X-Deadline-Ms), in milliseconds; 0 for none.")
+    var defaultDeadline: Int = environment("default-deadline", default: 0)
+
+    @Option(help: "The longest deadline of any request, in milliseconds; 0 for any.")
+    var maxDeadline: Int = environment("max-deadline", default: 0)
+
+    func validate() throws {
+        try require("--max-batch", maxBatch, in: 1...1024)
+        try require("--max-delay", maxDelay, in: 0...60_000, "milliseconds")
+        if let queueLimit { try require("--queue", queueLimit, in: 1...1_000_000) }
+        try require("--max-client-requests", maxClientRequests, in: 0...1_000_000)
+        try require("--default-deadline", defaultDeadline, in: 0...86_400_000, "milliseconds")
+        try require("--max-deadline", maxDeadline, in: 0...86_400_000, "milliseconds")
+    }
+
+    /// `--queue`, or its environment variable; nil for a second's work.
+    private var queueLimit: Int? { queue ?? environment("queue") }
+
+    func configuration(_ threads: ThreadOptions, _ images: ImageOptions) -> EnginePool.Options {
+        var options = EnginePool.Options(threads: threads.threads)
+        options.largestBatch = maxBatch
+        options.maxDelay = .seconds(maxDelay / 1000)
+        options.queue = queueLimit
+        options.clientRequests = maxClientRequests
+        options.decoder = images.decoder
+        return options
+    }
+
+    var deadlines: Deadlines {
+        Deadlines(
+            standard: defaultDeadline > 0 ? .milliseconds(defaultDeadline) : nil,
+            longest: maxDeadline > 0 ? .milliseconds(maxDeadline) : nil)
+    }
+}

@@ -1,5 +1,0 @@
-@testable import HTTPServer
-
-#if THREAD_SANITIZER
-    typealias Mutex = HTTPServer.Mutex
-#endif

@@ -1,0 +1,83 @@
+import Foundation
+import Testing
+
+@testable import SENet
+
+@Suite("Networks drawn at random", .serialized)
+struct DrawnNetworkTests {
+    static let seeds = 1...300
+
+    @Test("have everything: each operation, each as the last one, each step, each algorithm")
+    func complete() throws {
+        let drawn = Self.seeds.map { DrawnNetwork(seed: $0) }
+        let kinds: Set = [
+            "convolution", "batchNorm", "activation", "pooling", "blurPooling", "globalPooling", "linear", "gate", "scale", "add",
+            "concatenation",
+        ]
+        #expect(Set(drawn.flatMap { $0.network.operations.map(\.kindName) }) == kinds)
+        #expect(Set(drawn.compactMap { $0.network.operations.last?.kindName }) == kinds)
+        let steps = try drawn.flatMap { try $0.plan(kernels: .prepared()).steps }
+        #expect(
+            Set(steps.map { "\(type(of: $0))" }) == [
+                "ConversionStep", "ConvolutionStep", "PoolingStep", "BlurPoolingStep", "ChannelSumsStep", "MeanStep", "LinearStep",
+                "ScaleStep", "AffineStep", "ConcatenationStep",
+            ])
+        let algorithms = Set(steps.compactMap { ($0 as? ConvolutionStep)?.choice.algorithm })
+        #expect(algorithms == [.direct, .grouped, .winograd2, .winograd4, .gemm])
+    }
+
+    @Test("are planned as they are written, on every instruction set and by the general path", arguments: seeds)
+    func logits(_ seed: Int) throws {
+        let drawn = DrawnNetwork(seed: seed)
+        let reference = try drawn.inputs.map { try drawn.interpreted($0, as: Double.self) }
+        let plain = try drawn.inputs.map { try drawn.interpreted($0, as: Float.self) }
+        for (kernels, onlyGemm) in try Kernels.available.map({ (try Kernels.prepared($0), false) }) + [(try Kernels.prepared(), true)] {
+            let plan = try drawn.plan(kernels: kernels, onlyGemm: onlyGemm)
+            let isWinograd = plan.summaries.contains { $0.algorithm.hasPrefix("winograd") }
+            let what = "\(plan.instructionSet)\(onlyGemm ? ", general" : "")"
+            let session = try Session(plan: plan, threads: 2, largestBatch: drawn.images)
+            // What a run leaves behind must not matter to the next.
+            _ = session.logits(of: drawn.inputs.map { $0.map { _ in .nan } })
+            let logits = session.logits(of: drawn.inputs)
+            for (image, found) in logits.enumerated() {
+                let golden = Golden(
+                    inputShape: [], float32Error: error(plain[image], reference[image]), maxAbs: reference[image].map(abs).max() ?? 0,
+                    top5: [], logits: [])
+                let (found, allowed) = (error(found.map { Double($0) }, reference[image]), golden.tolerance(isWinograd: isWinograd))
+                #expect(found <= allowed, "\(what), image \(image): off by \(found), allowed \(allowed), in \(drawn.text)")
+            }
+            let alone = try drawn.inputs.map { try plan.logits([$0], threads: 1)[0] }
+            #expect(alone == logits, "\(what): alone and in a batch, in \(drawn.text)")
+        }
+    }
+
+    /// The largest difference; infinite if the counts differ or something is no number.
+    private func error(_ found: [Double], _ wanted: [Double]) -> Double {
+        guard found.count == wanted.count else { return .infinity }
+        return zip(found, wanted).map { abs($0 - $1) }.reduce(0) { $1.isNaN ? .infinity : max($0, $1) }
+    }
+}
+
+extension DrawnNetwork {
+    /// Its images, (channels, height, width) each.
+    fileprivate var inputs: [[Float]] { formulaImages(images, channels: network.inputChannels, height: height, width: width) }
+
+    fileprivate func interpreted<Scalar: BinaryFloatingPoint>(_ image: [Float], as _: Scalar.Type) throws -> [Double] {
+        try Interpreter<Scalar>.logits(of: network, image, height: height, width: width)
+    }
+
+    fileprivate func plan(kernels: Kernels, onlyGemm: Bool = false) throws -> Plan {
+        try Plan(network: network, checkpoint: .madeUp, height: height, width: width, kernels: kernels, threads: 2, onlyGemm: onlyGemm)
+    }
+
+    /// The operations, for a failure's report.
+    fileprivate var text: String {
+        "\(network.name), \(height)×\(width): "
+            + network.operations.map { "\($0.name) = \($0.kind)(\($0.inputs.joined(separator: ", ")))" }.joined(separator: "; ")
+    }
+}
+
+extension SENet.Operation {
+    /// `convolution`, `batchNorm`, …
+    fileprivate var kindName: String { String("\(kind)".prefix { $0 != "(" }) }
+}

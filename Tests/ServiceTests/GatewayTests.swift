@@ -1,0 +1,73 @@
+import HTTPServer
+import Serving
+import Testing
+
+@testable import Service
+
+@Suite("A path pattern")
+struct PathPatternTests {
+    @Test(
+        "takes its own form and no other",
+        arguments: [
+            ("/classify", "/classify", [:]), ("/v2/models/{model}/infer", "/v2/models/a.b/infer", ["model": "a.b"]),
+            ("/v2/models/{model}/versions/{version}", "/v2/models/a/versions/3", ["model": "a", "version": "3"]), ("/", "/", [:]),
+        ] as [(PathPattern, String, [String: String])])
+    func match(pattern: PathPattern, path: String, values: [String: String]) { #expect(pattern.match(path) == values) }
+
+    @Test(
+        "refuses what is longer, shorter, empty or of another case",
+        arguments: ["/v2/models/infer", "/v2/models//infer", "/v2/models/a/infer/", "/V2/models/a/infer", "v2/models/a/infer", "/", ""])
+    func others(path: String) { #expect(PathPattern("/v2/models/{model}/infer").match(path) == nil) }
+}
+
+@Suite("A gateway")
+struct GatewayTests {
+    private func service(_ dialect: Dialect) throws -> TestService { try TestService(dialects: [dialect]) }
+
+    @Test("gives a dialect its path's parameters, and words its refusals as the dialect does")
+    func dialect() throws {
+        let route = Route(
+            method: "GET", path: "/things/{name}/size",
+            action: .page { (call) throws(Problem) in
+                guard let name = call.parameters["name"], name != "none" else { throw .badParameter("no such thing") }
+                return .plain(200, name)
+            })
+        let service = try service(Dialect(routes: [route]) { .plain($0.status, "my own words: \($0.detail)") })
+        #expect(try service.get("/things/cat/size").text == "cat")
+        let refused = try service.get("/things/none/size")
+        #expect(refused.status == 400 && refused.text == "my own words: no such thing")
+        let method = try service.ask("POST", "/things/cat/size", body: [1])
+        #expect(method.status == 405 && method.text.hasPrefix("my own words") && method.header("Allow") == "GET, HEAD")
+        expectProblem(try service.get("/things"), 404, code: "not_found")
+    }
+
+    @Test("calls paths with parameters by their pattern in metrics, so that clients make none up")
+    func metrics() throws {
+        let route = Route(method: "GET", path: "/things/{name}", action: .page { _ in .plain(200, "") })
+        let service = try service(Dialect(routes: [route]) { .plain($0.status, "") })
+        for name in ["a", "b", "c"] { #expect(try service.get("/things/\(name)").status == 200) }
+        let count = { try Exposition(service.get("/metrics").text).value("excite_requests_total", ["route": "/things/{name}", "status": "200"]) }
+        #expect(try eventually { try count() == 3 })
+    }
+
+    @Test("hands tensors to the same pool, and writes logits as a dialect wants them")
+    func tensors() throws {
+        let model = try TestService.tiny.get()
+        let tensor = (0..<model.plan.inputShape.count).map { Float($0 % 17) / 17 }
+        let route = Route(
+            method: "POST", path: "/raw",
+            action: .inference { (_, pool) throws(Problem) in
+                Intake(request: InferenceRequest(inputs: [], model: pool.models[0])) { (request, inference) throws(Problem) in
+                    inference.inputs = request.head.query("short") == nil ? [.tensor(tensor)] : [.tensor([1, 2])]
+                    return { results in
+                        .json { $0.field("logits", (try? results[0].get())?.logits) }
+                    }
+                }
+            })
+        let service = try service(Dialect(routes: [route], refusal: \.response))
+        let answer = try service.ask("POST", "/raw", body: [1])
+        #expect(answer.status == 200)
+        #expect((answer.json["logits"] as? [Double])?.count == 10)
+        expectProblem(try service.ask("POST", "/raw?short=1", body: [1]), 400, code: "bad_tensor")
+    }
+}

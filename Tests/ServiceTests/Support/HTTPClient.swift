@@ -1,0 +1,1 @@
+../../exciteTests/Support/HTTPClient.swift

@@ -1,0 +1,106 @@
+import Foundation
+import HTTPServer
+import Logging
+import Testing
+
+@testable import Service
+@testable import Serving
+
+/// The routes behind a real socket on a free port, without the command line.
+final class TestService {
+    let readiness = Readiness()
+    let metrics = Metrics()
+    let gateway: Gateway
+    let server: Server
+    let pool: EnginePool
+
+    static let tiny = Result { try TinyModel().load() }
+    static let other = Result { try TinyModel(tag: "other", classes: 7).load() }
+
+    /// - Parameters:
+    ///   - phase: where the server is in its life; while it loads there is no pool.
+    ///   - dialects: spoken beside `/classify`.
+    init(
+        _ phase: Readiness.Phase = .ready, deadlines: Deadlines = .init(), dialects: [Dialect] = [],
+        options change: (inout EnginePool.Options) -> Void = { _ in },
+        configure: (inout ServerConfiguration) -> Void = { _ in }
+    ) throws {
+        var options = EnginePool.Options(threads: 1)
+        // Not what a second clears: that depends on how busy the machine is.
+        options.queue = 100
+        change(&options)
+        pool = try EnginePool(models: [Self.tiny.get(), Self.other.get()], options: options, metrics: metrics)
+        if phase != .loading { readiness.pool = pool }
+        readiness.phase = phase
+        var configuration = ServerConfiguration()
+        configuration.port = 0
+        configure(&configuration)
+        let gateway = Gateway(
+            [.classify(deadlines: deadlines), .operations(readiness: readiness, metrics: metrics)] + dialects, readiness: readiness)
+        let log = RequestLog(gateway, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
+        self.gateway = gateway
+        server = try Server(
+            configuration: configuration, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
+            completed: log.completed)
+    }
+
+    deinit {
+        server.stop()
+        pool.close()
+    }
+
+    func ask(_ method: String, _ target: String, headers: [String] = [], body: [UInt8]? = nil) throws -> HTTPAnswer {
+        let client = try HTTPClient(port: server.port)
+        client.send(method, target, headers: headers, body: body)
+        return try client.read()
+    }
+
+    func get(_ target: String) throws -> HTTPAnswer { try ask("GET", target) }
+
+    func post(_ target: String, _ body: [UInt8]) throws -> HTTPAnswer { try ask("POST", target, body: body) }
+
+    func post(headers: [String] = [], _ body: [UInt8]) throws -> HTTPAnswer { try ask("POST", "/classify", headers: headers, body: body) }
+
+    func post(_ form: Form) throws -> HTTPAnswer { try post(headers: [Form.header], form.body) }
+
+    /// Keeps the only decoder from going on until the gate is opened.
+    func holdDecoder() throws -> Gate {
+        let gate = Gate()
+        pool.submit(InferenceRequest(inputs: [.image(HeldImage(bytes: try TestImages.jpeg(), gate: gate))], model: try Self.tiny.get())) { _ in }
+        #expect(eventually { waiting == 0 })
+        return gate
+    }
+
+    /// The same, and lets one more image wait.
+    func holdDecoderAndQueue() throws -> Gate {
+        let gate = try holdDecoder()
+        pool.submit(InferenceRequest(inputs: [.image(try TestImages.jpeg())], model: try Self.tiny.get())) { _ in }
+        return gate
+    }
+
+    /// Images that wait for the first model.
+    var waiting: Int { pool.monitor.withLock { state in state.models.all.first?.waiting.count ?? 0 } }
+}
+
+extension HTTPAnswer {
+    /// The predictions of an answer for one image, or of one entry.
+    static func predictions(_ entry: [String: Any]) -> [[String: Any]] { entry["predictions"] as? [[String: Any]] ?? [] }
+    var predictions: [[String: Any]] { Self.predictions(json) }
+    var results: [[String: Any]] { json["results"] as? [[String: Any]] ?? [] }
+}
+
+/// Checks that an answer is an error as RFC 9457 has it.
+func expectProblem(_ answer: HTTPAnswer, _ status: Int, code: String, location: SourceLocation = #_sourceLocation) {
+    #expect(answer.status == status, "\(answer.text)", sourceLocation: location)
+    #expect(answer.header("Content-Type") == "application/problem+json", sourceLocation: location)
+    expectProblem(answer.json, status, code: code, location: location)
+}
+
+/// The same for the error of one of several images.
+func expectProblem(_ problem: [String: Any], _ status: Int, code: String, location: SourceLocation = #_sourceLocation) {
+    #expect(Set(problem.keys) == ["status", "title", "detail", "code"], sourceLocation: location)
+    #expect(problem["status"] as? Int == status, sourceLocation: location)
+    #expect(problem["code"] as? String == code, sourceLocation: location)
+    #expect((problem["title"] as? String)?.isEmpty == false, sourceLocation: location)
+    #expect((problem["detail"] as? String)?.isEmpty == false, sourceLocation: location)
+}
