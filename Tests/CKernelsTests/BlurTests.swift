@@ -70,4 +70,17 @@ struct CopyTests {
         }
         #expect(output.isIntact)
     }
+
+    @Test("brings planes into blocks, with zeros in the padding channels", arguments: [1, 3, 4, 16, 19])
+    func block(_ channels: Int) {
+        var generator = Xorshift(seed: 2)
+        let input = Floats(random: channels * 7, &generator)
+        let output = Floats(count: (channels + 15) / 16 * 7 * 16)
+        excite_block_channels(Int32(channels), 7, input.pointer, output.pointer)
+        for (index, value) in output.values.enumerated() {
+            let (channel, pixel) = (index / (7 * 16) * 16 + index % 16, index / 16 % 7)
+            #expect(value == (channel < channels ? input.pointer[channel * 7 + pixel] : 0))
+        }
+        #expect(output.isIntact)
+    }
 }

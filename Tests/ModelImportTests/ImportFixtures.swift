@@ -30,6 +30,7 @@ extension ImportedModel {
         try write(to: folder.path("model"), settings) { _, _ in }
         let source = try ModelSource(folder: folder.path("model"))
         let (height, width) = (golden.inputShape[2], golden.inputShape[3])
+        Engine.prepareProcess()
         for onlyGemm in [true, false] {
             let plan = try source.plan(height: height, width: width, onlyGemm: onlyGemm)
             let logits = try plan.logits()

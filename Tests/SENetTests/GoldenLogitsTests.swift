@@ -77,7 +77,7 @@ struct VariantCountTests {
         GoldenCase.all(in: Fixtures.folder.appending(path: "variants"))
         + GoldenCase.all(in: Shared.folder.appending(path: "golden/variants"))
 
-    @Test("the variants are all there")
+    @Test("are all there")
     func complete() { #expect(Self.cases.count == 20 + (Shared.isPresent ? 16 : 0)) }
 
     @Test("parameters and multiply-accumulates are those of PyTorch's modules, by stage and in all", arguments: cases)
