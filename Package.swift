@@ -22,6 +22,7 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .target(name: "CKernels"),
         .target(name: "SENet", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "ModelImport", dependencies: ["SENet"]),
         .target(name: "CImageRows", dependencies: ["CJPEG", "CPNG"]),
         .target(name: "Imaging", dependencies: ["CImageRows", "CWebP"]),
         .target(
@@ -37,7 +38,7 @@ let package = Package(
         .executableTarget(
             name: "excite",
             dependencies: [
-                "SENet", "Imaging", "Serving", "HTTPServer", "ModelHub",
+                "SENet", "ModelImport", "Imaging", "Serving", "HTTPServer", "ModelHub",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -51,7 +52,9 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"],
-            exclude: ["Fixtures", "make_gates.py", "make_imports.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+            exclude: ["Fixtures", "make_gates.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+        .testTarget(
+            name: "ModelImportTests", dependencies: ["ModelImport", "SENet"], exclude: ["Fixtures", "make_imports.py"]),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"],
             exclude: ["Fixtures", "make_images.py", "make_resample_cases.py", "measure_intake.py", "compare_pillow.py"]),
@@ -74,7 +77,8 @@ if Context.environment["EXCITE_FUZZ"] != nil {
     package.targets += [
         .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
         .executableTarget(
-            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "SENet", "Serving"], path: "Tests/Fuzz/Sources"),
+            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "ModelImport", "SENet", "Serving"],
+            path: "Tests/Fuzz/Sources"),
     ]
 }
 

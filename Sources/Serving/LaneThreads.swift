@@ -211,7 +211,8 @@ extension EnginePool {
             let queue = started - job.submitted - decode
             metrics.decode.observe([], decode.seconds)
             metrics.queue.observe([], queue.seconds)
-            let predictions = Prediction.best(job.request.top, of: session.logits(index), labels: model.labels)
+            let predictions = Prediction.best(
+                job.request.top, of: session.logits(index), labels: model.labels, activation: model.source.configuration.outputActivation)
             finish(
                 job,
                 .success(
