@@ -11,8 +11,10 @@ public struct ModelSource: Sendable {
     ///
     /// - Throws: `ModelError.file` or `.configuration`.
     public init(folder: String) throws(ModelError) {
-        let json = Data(try InputFile.contents("\(folder)/config.json"))
-        configuration = try Configuration(json: json)
+        let path = "\(folder)/config.json"
+        let bytes = try InputFile.contents(path)
+        if let kind = FileKind(prefix: bytes.prefix(FileKind.prefixLength)), kind != .json { throw .file("\(path): \(kind.explanation)") }
+        configuration = try Configuration(json: Data(bytes))
         network = configuration.network
         self.folder = folder
     }

@@ -32,6 +32,7 @@ extension ImportedModel {
         let (height, width) = (golden.inputShape[2], golden.inputShape[3])
         Engine.prepareProcess()
         for onlyGemm in [true, false] {
+            Engine.prepareProcess()
             let plan = try source.plan(height: height, width: width, onlyGemm: onlyGemm)
             let logits = try plan.logits()
             let tolerance = golden.tolerance(isWinograd: plan.summaries.contains { $0.algorithm.hasPrefix("winograd") })

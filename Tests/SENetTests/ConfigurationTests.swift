@@ -116,6 +116,18 @@ struct ConfigurationTests {
             (#"{"architecture": "seresnet50", "pretrained_cfg": {"test_crop_pct": 0}}"#, "test_crop_pct"),
             (#"{"architecture": "seresnet50", "pretrained_cfg": {"crop_pct": 0}}"#, "crop_pct"),
             (#"{"architecture": "seresnet50", "pretrained_cfg": {"std": [1, 0, 1]}}"#, "std"),
+            (#"{"architecture": "seresnet50", "pretrained_cfg": {"std": [1, 1e-320, 1]}}"#, "std must be positive, from 0.0001"),
+            (#"{"architecture": "seresnet50", "pretrained_cfg": {"std": [1, 1e30, 1]}}"#, "std must be"),
+            (#"{"architecture": "seresnet50", "pretrained_cfg": {"mean": [0, -1e300, 0]}}"#, "mean must be from"),
+            (#"{"architecture": "seresnet50", "pretrained_cfg": {"crop_pct": 1e-320}}"#, "crop_pct must be from 0.01"),
+            (#"{"architecture": "seresnet50", "pretrained_cfg": {"test_crop_pct": 4.1}}"#, "test_crop_pct must be from 0.01"),
+            (#"{"architecture": "seresnet50", "model_args": {"attn_kwargs": {"rd_ratio": 1e-320}}}"#, "rd_ratio"),
+            (#"{"architecture": "seresnet50", "model_args": {"attn_kwargs": {"rd_divisor": 9223372036854775807}}}"#, "rd_divisor"),
+            (#"{"architecture": "seresnet50", "model_args": {"block_args": {"attn_layer": "se", "attn_kwargs": {"gate_layer": "hard_sigmoid"}}}}"#, "gate_layer"),
+            (#"{"architecture": "seresnet50", "problem_type": "regression"}"#, "problem_type 'regression' is not supported"),
+            (#"{"architecture": "seresnet50", "num_classes": 2, "label_names": {"2": "a"}}"#, "a label for class 2, but the classes are 0 to 1"),
+            (#"{"architecture": "seresnet50", "num_classes": 2, "label_names": {"a": 0}}"#, "label_names"),
+            (#"{"architecture": "seresnet50", "num_classes": 2, "label_names": ["a", 1]}"#, "label_names.[1]"),
             (#"{"architecture": "seresnet50", "pretrained_cfg": {"mean": [1]}}"#, "mean"),
             (#"{"architecture": "seresnet50", "pretrained_cfg": {"label_names": ["a"]}}"#, "label_names has 1 entries for 1000 classes"),
         ]
@@ -123,6 +135,121 @@ struct ConfigurationTests {
             let text = message(json)
             #expect(text.contains(expected), "\(json) gave: \(text)")
         }
+    }
+
+    @Test("of timm before 0.8 is the pretrained_cfg itself")
+    func flat() throws {
+        let configuration = try configuration(
+            """
+            {"architecture": "seresnet18", "num_classes": 3, "num_features": 512, "url": "", "input_size": [3, 96, 80], "pool_size": [3, 3],
+             "crop_pct": 1.0, "interpolation": "bilinear", "mean": [0.5, 0.4, 0.3], "std": [0.5, 0.25, 0.125], "first_conv": "conv1",
+             "classifier": "fc", "labels": ["a", "b", "c"]}
+            """)
+        #expect(configuration.evaluation.height == 96 && configuration.evaluation.width == 80 && configuration.evaluation.cropFraction == 1)
+        #expect(configuration.evaluation.interpolation == "bilinear")
+        #expect(configuration.evaluation.mean == [0.5, 0.4, 0.3] && configuration.evaluation.standardDeviation == [0.5, 0.25, 0.125])
+        #expect(configuration.classes == 3 && configuration.labelNames == ["a", "b", "c"])
+    }
+
+    @Test(
+        "has its labels from the outermost place that says them, in any of their forms",
+        arguments: [
+            (#""label_names": ["a", "b"], "pretrained_cfg": {"label_names": ["x", "y"]}"#, ["a", "b"]),
+            (#""pretrained_cfg": {"label_names": ["x", "y"]}, "id2label": {"0": "n", "1": "e"}"#, ["x", "y"]),
+            (#""labels": ["a", "b"], "pretrained_cfg": {}"#, ["a", "b"]), (#""pretrained_cfg": {"labels": ["a", "b"]}"#, ["a", "b"]),
+            (#""label_names": {"1": "b", "0": "a"}"#, ["a", "b"]), (#""label_names": {"1": "b"}"#, ["0", "b"]),
+            (#""pretrained_cfg": {"label_names": {"1": "b", "0": "a"}}"#, ["a", "b"]),
+            (#""model_type": "timm_wrapper", "architectures": ["T"], "id2label": {"1": "b", "0": "a"}, "label2id": {"a": 0, "b": 1}"#, ["a", "b"]),
+        ])
+    func labels(_ keys: String, _ names: [String]) throws {
+        #expect(try configuration(#"{"architecture": "seresnet18", "num_classes": 2, \#(keys)}"#).labelNames == names)
+    }
+
+    @Test("of transformers' wrapper has as many classes as labels, where nothing else says how many")
+    func wrapper() throws {
+        let configuration = try configuration(
+            #"{"architecture": "seresnet18", "id2label": {"0": "a", "1": "b", "2": "c"}, "pretrained_cfg": {"input_size": [3, 64, 64]}}"#)
+        #expect(configuration.classes == 3 && configuration.labelNames == ["a", "b", "c"])
+    }
+
+    @Test("descriptions of labels beside pretrained_cfg win over those in it")
+    func descriptions() throws {
+        let configuration = try configuration(
+            """
+            {"architecture": "seresnet18", "num_classes": 1, "label_names": ["a"], "label_descriptions": {"a": "outer"},
+             "pretrained_cfg": {"label_descriptions": {"a": "inner"}}}
+            """)
+        #expect(configuration.labelDescriptions == ["a": "outer"])
+    }
+
+    @Test(
+        "under a former name of timm's is that of the network's name today, with its tag",
+        arguments: [
+            ("gluon_seresnext50_32x4d", "seresnext50_32x4d", "seresnext50_32x4d.gluon_in1k"),
+            ("gluon_seresnext101_64x4d", "seresnext101_64x4d", "seresnext101_64x4d.gluon_in1k"),
+            ("gluon_senet154", "senet154", "senet154.gluon_in1k"), ("seresnext26tn_32x4d", "seresnext26t_32x4d", "seresnext26t_32x4d"),
+            ("gluon_resnet50_v1d", "resnet50d", "resnet50d.gluon_in1k"), ("tv_resnet34", "resnet34", "resnet34.tv_in1k"),
+            ("swsl_resnext50_32x4d", "resnext50_32x4d", "resnext50_32x4d.fb_swsl_ig1b_ft_in1k"),
+        ])
+    func formerName(_ former: String, _ name: String, _ fullName: String) throws {
+        let configuration = try configuration(#"{"architecture": "\#(former)", "num_classes": 1000}"#)
+        #expect(configuration.name == name && configuration.fullName == fullName)
+        #expect(try configuration.network == Configuration(architecture: name).network)
+        #expect(try Configuration(architecture: former).network == configuration.network)
+    }
+
+    @Test("every former name leads to a network that there is")
+    func formerNames() { #expect(Architecture.formerNames.values.allSatisfy { Architecture.named[$0.name] != nil }) }
+
+    @Test(
+        "with a key that is not known passes it over where it says nothing about the answer",
+        arguments: [
+            #""num_features": 512, "global_pool": "avg", "torch_dtype": "float32", "transformers_version": "4.48", "_name_or_path": "x""#,
+            #""architectures": ["TimmWrapperForImageClassification"], "license_name": "mit", "tags": ["a"], "something_new": [1, {}]"#,
+            #""pretrained_cfg": {"label_offset": null, "url": "", "custom_load": false, "notes": ["x"], "min_input_size": [3, 32, 32]}"#,
+            #""pretrained_cfg": {"crop_pct": 0.9}, "crop_pct": 0.9, "features_only": false, "quantization_config": null"#,
+            #""model_args": {"pretrained": true, "scriptable": false, "bn_momentum": 0.1, "drop_connect_rate": 0.2, "layers": null}"#,
+        ])
+    func passedOver(_ keys: String) throws { _ = try configuration(#"{"architecture": "seresnet18", \#(keys)}"#) }
+
+    @Test(
+        "with a key that would change the answer and is not known refuses it by name",
+        arguments: [
+            (#""global_pool": "max""#, "global_pool"), (#""pretrained_cfg": {"global_pool": "catavgmax"}"#, "pretrained_cfg.global_pool"),
+            (#""pretrained_cfg": {"label_offset": 1}"#, "label_offset"), (#""quantization_config": {"bits": 8}"#, "quantization_config"),
+            (#""layers": [3, 4, 6, 3]"#, "layers: this key belongs under model_args"),
+            (#""pretrained_cfg": {"stem_type": "deep"}"#, "pretrained_cfg.stem_type: this key belongs under model_args"),
+            (#""pretrained_cfg": {"crop_pc": 0.9}"#, "is 'crop_pct' meant?"), (#""pretrained_cfg": {"cropPct": 0.9}"#, "is 'crop_pct' meant?"),
+            (#""pretrained_cfg": {"means": [0.5, 0.5, 0.5]}"#, "is 'mean' meant?"), (#""model_arg": {}"#, "is 'model_args' meant?"),
+            (#""input-size": [3, 64, 64]"#, "is 'input_size' meant?"), (#""num_class": 2"#, "is 'num_classes' meant?"),
+            (#""pretrained_cfg": {"crop_pct": 0.9}, "crop_pct": 1.0"#, "stand beside pretrained_cfg"),
+            (#""pretrained_cfg": {}, "mean": [0, 0, 0]"#, "stand beside pretrained_cfg"),
+            (#""model_args": {"bn_eps": 0.001}"#, "model_args.bn_eps"), (#""model_args": {"block_args": {"attn_kwargs": {"bias": false}}}"#, "bias"),
+        ])
+    func refusedKey(_ keys: String, _ expected: String) {
+        let text = message(#"{"architecture": "seresnet18", \#(keys)}"#)
+        #expect(text.contains(expected), "\(keys) gave: \(text)")
+    }
+
+    @Test("of one output, or of several labels at once, has a sigmoid for each and no softmax over them")
+    func outputActivation() throws {
+        func activation(_ keys: String) throws -> Configuration.OutputActivation {
+            try configuration(#"{"architecture": "seresnet18", \#(keys)}"#).outputActivation
+        }
+        #expect(try activation(#""num_classes": 1"#) == .sigmoid)
+        #expect(try activation(#""num_classes": 1, "problem_type": "single_label_classification""#) == .sigmoid)
+        #expect(try activation(#""num_classes": 3, "problem_type": "multi_label_classification""#) == .sigmoid)
+        #expect(try activation(#""num_classes": 3, "problem_type": "single_label_classification""#) == .softmax)
+        #expect(try activation(#""num_classes": 3, "problem_type": null"#) == .softmax)
+        let written = try configuration(#"{"architecture": "seresnet18", "num_classes": 3, "problem_type": "multi_label_classification"}"#).json()
+        #expect(try Configuration(json: written).outputActivation == .sigmoid)
+    }
+
+    @Test("takes the input's channels from input_size, as timm does, where model_args says nothing of them")
+    func inputChannels() throws {
+        let configuration = try configuration(
+            #"{"architecture": "seresnet18", "pretrained_cfg": {"input_size": [1, 64, 64], "mean": [0.5], "std": [0.5]}}"#)
+        #expect(configuration.inputChannels == 1 && configuration.network.inputChannels == 1)
     }
 
     @Test("makes a network that can be written as JSON and read back")

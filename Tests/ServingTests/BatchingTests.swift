@@ -205,7 +205,7 @@ struct BatchingTests {
         #expect(answer.image?.format == .jpeg)
         #expect(answer.image?.colorMode == .gray)
         #expect(answer.logits.count == 10)
-        #expect(answer.predictions(3, labels: model.labels) == Prediction.best(3, of: answer.logits, labels: model.labels))
+        #expect(answer.predictions(3, of: model) == Prediction.best(3, of: answer.logits, labels: model.labels, activation: .softmax))
         #expect(answer.decode > .zero && answer.queue >= .zero && answer.inference > .zero)
         #expect(answer.batchSize == 1)
     }

@@ -33,7 +33,7 @@ struct ExpectedAnswersTests {
             pool.submit(InferenceRequest(image: Array(try Data(contentsOf: file)), model: model), to: answers, index)
         }
         for (name, answer) in zip(names, answers.sorted(names.count)) {
-            let (found, wanted) = (try answer.get().predictions(5, labels: model.labels), try #require(expected[name]))
+            let (found, wanted) = (try answer.get().predictions(5, of: model), try #require(expected[name]))
             #expect(found.map(\.index) == wanted.map(\.index), "\(name)")
             #expect(found.map(\.name) == wanted.map(\.class), "\(name)")
             for (found, wanted) in zip(found, wanted) { #expect(abs(found.score - wanted.score) <= 1e-4, "\(name)") }

@@ -6,9 +6,11 @@ import Testing
 
 @Suite("The best predictions")
 struct PredictionTests {
-    private func best(_ count: Int, _ logits: [Float]) throws -> [Prediction] {
+    private func best(
+        _ count: Int, _ logits: [Float], _ activation: Configuration.OutputActivation = .softmax
+    ) throws -> [Prediction] {
         let labels = Labels(try Configuration(json: Data(#"{"architecture": "seresnet18", "num_classes": \#(logits.count)}"#.utf8)))
-        return Prediction.best(count, of: logits, labels: labels)
+        return Prediction.best(count, of: logits, labels: labels, activation: activation)
     }
 
     @Test("come best first, with their labels")
@@ -26,6 +28,16 @@ struct PredictionTests {
         for prediction in try best(3, logits) {
             #expect(prediction.score == Float(exp(Double(logits[prediction.index])) / total))
         }
+    }
+
+    @Test("of one output, or of several labels at once, have a sigmoid each")
+    func sigmoid() throws {
+        #expect(try best(1, [0], .sigmoid).map(\.score) == [0.5])
+        #expect(try best(1, [-1e4], .sigmoid).map(\.score) == [0])
+        let logits: [Float] = [3, -2, 3.5]
+        let predictions = try best(3, logits, .sigmoid)
+        #expect(predictions.map(\.index) == [2, 0, 1])
+        #expect(predictions.map(\.score) == predictions.map { Float(1 / (1 + exp(-Double(logits[$0.index])))) })
     }
 
     @Test("of equal logits come by index")

@@ -13,7 +13,7 @@ struct SelfTestTests {
         let pool = try EnginePool(models: [model], options: .init(threads: 2))
         defer { pool.close() }
         let image = try TestImages.jpeg("cat")
-        let predictions = try pool.infer(InferenceRequest(image: image, model: model)).get().predictions(5, labels: model.labels)
+        let predictions = try pool.infer(InferenceRequest(image: image, model: model)).get().predictions(5, of: model)
         try tiny.folder.get().write(Data(image), to: "self-test.jpg")
         try write(tiny.folder.get(), predictions)
         return try withExtendedLifetime(tiny) { try pool.selfTest() }

@@ -146,6 +146,6 @@ struct ServeCommandTests {
         let tiny = try TinyModel()
         let twice = try Program(["serve", "--port", "0"], models: [tiny, tiny])
         #expect(try twice.exitStatus() == 1)
-        #expect(twice.errors.contains("a model named 'seresnet18.tiny' is served already"))
+        #expect(twice.errors.contains("two models are named 'seresnet18.tiny'"))
     }
 }

@@ -49,12 +49,14 @@ private enum PlainValue: Decodable, Equatable {
 }
 
 extension String {
-    /// Whether it is `word` but for one letter too many, too few or another, or for how its parts are joined: `cropPct`, `crop_pc`, `input-size`.
+    /// Whether it is `word` but for one letter too many, too few or another, for its ending, or for how its parts are joined: `crop_pc`,
+    /// `num_class`, `input-size`.
     fileprivate func isMisspelling(of word: String) -> Bool {
         let (ours, theirs) = (letters, word.letters)
         guard ours != theirs else { return true }
         let (short, long) = ours.count < theirs.count ? (ours, theirs) : (theirs, ours)
-        guard long.count - short.count <= 1, short.count >= 3 else { return false }
+        guard long.count - short.count <= 2, short.count >= 3 else { return false }
+        if long.starts(with: short) { return true }
         let front = zip(short, long).prefix { $0 == $1 }.count
         let rest = long.dropFirst(front + 1)
         return short.dropFirst(short.count == long.count ? front + 1 : front).elementsEqual(rest)

@@ -83,7 +83,7 @@ package struct RequestLog: Sendable {
                 fields["queue_ms"] = milliseconds(first.queue)
                 fields["inference_ms"] = milliseconds(first.inference)
                 fields["batch"] = .stringConvertible(first.batchSize)
-                if let best = first.predictions(1, labels: summary.model.labels).first { fields["label"] = .string(best.label) }
+                if let best = first.predictions(1, of: summary.model).first { fields["label"] = .string(best.label) }
             }
         }
         return fields

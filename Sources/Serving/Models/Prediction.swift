@@ -1,9 +1,10 @@
 import Glibc
+import SENet
 
 /// One class and its probability.
 public struct Prediction: Sendable, Equatable {
     public var index: Int
-    /// Softmax over all classes.
+    /// Softmax over all classes; the sigmoid of the class's own logit where classes do not exclude each other.
     public var score: Float
     /// The class's short name: a WordNet id, say.
     public var name: String
@@ -13,10 +14,9 @@ public struct Prediction: Sendable, Equatable {
 
 extension Prediction {
     /// The `count` most probable classes, best first; of equal ones the lower index first. Exponentials and their sum in double.
-    public static func best(_ count: Int, of logits: [Float], labels: Labels) -> [Prediction] {
-        let largest = Double(logits.max() ?? 0)
-        var total = 0.0
-        for logit in logits { total += exp(Double(logit) - largest) }
+    public static func best(
+        _ count: Int, of logits: [Float], labels: Labels, activation: Configuration.OutputActivation
+    ) -> [Prediction] {
         // Insertion into a short sorted list: `count` is small beside the classes.
         var best: [Int] = []
         best.reserveCapacity(count + 1)
@@ -27,10 +27,20 @@ extension Prediction {
             best.insert(index, at: place)
             if best.count > count { best.removeLast() }
         }
+        let score = scoring(logits, activation)
         return best.map { index in
-            Prediction(
-                index: index, score: Float(exp(Double(logits[index]) - largest) / total), name: labels.names[index],
-                label: labels.descriptions[index])
+            Prediction(index: index, score: Float(score(logits[index])), name: labels.names[index], label: labels.descriptions[index])
+        }
+    }
+
+    /// What makes a score of a logit.
+    private static func scoring(_ logits: [Float], _ activation: Configuration.OutputActivation) -> (Float) -> Double {
+        switch activation {
+        case .sigmoid: return { 1 / (1 + exp(-Double($0))) }
+        case .softmax:
+            let largest = Double(logits.max() ?? 0)
+            let total = logits.reduce(0) { $0 + exp(Double($1) - largest) }
+            return { exp(Double($0) - largest) / total }
         }
     }
 }

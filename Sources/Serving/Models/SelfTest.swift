@@ -67,7 +67,7 @@ extension EnginePool {
         }
         switch infer(InferenceRequest(image: Array(data), model: model)) {
         case .success(let answer):
-            let predictions = answer.predictions(test.predictions.count, labels: model.labels)
+            let predictions = answer.predictions(test.predictions.count, of: model)
             return test.difference(from: predictions).map { "\(model.name): \($0)" }
         case .failure(let error): return "\(model.name): \(test.image): \(error)"
         }

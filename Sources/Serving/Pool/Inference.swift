@@ -18,8 +18,10 @@ public struct Inference: Sendable {
 
     /// The `count` most probable classes, best first: fewer where there are fewer classes.
     ///
-    /// - Precondition: as many labels as logits.
-    public func predictions(_ count: Int, labels: Labels) -> [Prediction] { Prediction.best(count, of: logits, labels: labels) }
+    /// - Parameter model: the one that was asked.
+    public func predictions(_ count: Int, of model: Model) -> [Prediction] {
+        Prediction.best(count, of: logits, labels: model.labels, activation: model.source.configuration.outputActivation)
+    }
 }
 
 /// Why there is no answer.

@@ -42,7 +42,7 @@ struct Classify: ParsableCommand {
             }
             switch pool.infer(InferenceRequest(inputs: [.image(bytes)], model: model)) {
             case .success(let inference):
-                show(inference.predictions(top, labels: model.labels), inference.image, path: path)
+                show(inference.predictions(top, of: model), inference.image, path: path)
                 if format == .text { for warning in inference.image?.warnings ?? [] { printError("\(path): \(warning)") } }
             case .failure(let error):
                 printError("\(path): \(Problem(error).detail)")

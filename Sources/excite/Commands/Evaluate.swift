@@ -97,7 +97,7 @@ struct Evaluate: ParsableCommand {
                 let item = submitted[index]
                 switch result {
                 case .success(let inference):
-                    let predictions = inference.predictions(top, labels: model.labels)
+                    let predictions = inference.predictions(top, of: model)
                     evaluation.add(target: item.target, predictions: predictions.map(\.index))
                     try log?.write(item, predictions, model.labels)
                 case .failure(let error): fail(item, Problem(error).detail)

@@ -1,7 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
 import ModelImport
-import Glibc
 import SENet
 import Service
 import Serving
@@ -11,7 +10,7 @@ struct Import: ParsableCommand {
         abstract: "Make a model's folder from a Caffe model or a PyTorch checkpoint.",
         discussion: """
             FILE is a .caffemodel, or what torch.save wrote of a state dictionary (alone, or in a checkpoint under state_dict, model or the \
-            like). The folder that is written has config.json and model.safetensors, and is what --model takes:
+            like; averaged weights first, as timm takes them). The folder that is written has config.json and model.safetensors, and is what --model takes:
 
               excite import SE-ResNet-50.caffemodel --labels classes.txt
               excite serve --model SE-ResNet-50
@@ -19,7 +18,7 @@ struct Import: ParsableCommand {
             A Caffe network is taken layer by layer, from the caffemodel or from a .prototxt of the same name beside it. Of a PyTorch file, a \
             residual network's structure is found from the shapes of the tensors, whatever they are called; what shapes cannot tell is assumed \
             as most such networks have it, and printed with the option that says otherwise. Nothing in the file is executed: a pickle that asks \
-            for anything but tensors and containers is refused.
+            for anything but tensors, containers and plain values is refused. What else the file holds is printed, with the --key for it.
 
             --settings takes a JSON file with the keys of timm's pretrained_cfg: input_size, crop_pct, crop_mode, interpolation, mean, std, \
             and for Caffe's conventions input_space ("BGR") and input_range ([0, 255]).
@@ -77,14 +76,9 @@ struct Import: ParsableCommand {
         var model = try importer.read(file)
         let settings = try importSettings(&model)
         let folder = output ?? URL(filePath: file).deletingPathExtension().path
-        let isTerminal = isatty(STDERR_FILENO) == 1
-        var shown = -1
-        try model.write(to: folder, settings) { written, total in
-            let percent = total == 0 ? 100 : written * 100 / total
-            guard isTerminal, percent != shown else { return }
-            shown = percent
-            StandardStreams.writeError("\rwriting \(printable(folder)): \(percent) %\(percent == 100 ? "\n" : "")")
-        }
+        var progress = ProgressBar("writing \(folder)", .bytes)
+        defer { progress.finish() }
+        try model.write(to: folder, settings) { progress.update($0, of: $1) }
         for finding in model.findings { print(printable(finding)) }
         for assumption in model.assumptions { print("assumed: \(printable(assumption))") }
         print("written: \(folder)")
@@ -101,7 +95,7 @@ struct Import: ParsableCommand {
         }
         if let size = model.inputSize { (evaluation.height, evaluation.width) = size }
         if let settings {
-            evaluation = try Configuration.Evaluation(json: Data(contentsOf: URL(filePath: settings)), over: evaluation, source: settings)
+            evaluation = try Configuration.Evaluation(json: Data(InputFile.contents(settings)), over: evaluation, source: settings)
         } else {
             let mean = evaluation.mean.map { "\($0)" }.joined(separator: ", ")
             let deviation = evaluation.standardDeviation.map { "\($0)" }.joined(separator: ", ")
@@ -111,6 +105,7 @@ struct Import: ParsableCommand {
             )
         }
         var result = ImportSettings(evaluation: evaluation)
+        if model.classes == 1 { model.assumptions.append("the one output is a logit, whose sigmoid is the score") }
         if let labels {
             result.labels = try Labels.parse(file: labels)
         } else if model.classes == 1000, !model.isCaffe {

@@ -1,6 +1,7 @@
 import CLibFuzzer
 import Foundation
 import Imaging
+import ModelImport
 import Serving
 
 @testable import HTTPServer

@@ -29,7 +29,7 @@ struct ClassifyAnswer: JSONWritable {
         func writeFields(to writer: inout JSONWriter) {
             switch result {
             case .success(let inference):
-                writer.field("predictions", inference.predictions(query.top, labels: query.model.labels))
+                writer.field("predictions", inference.predictions(query.top, of: query.model))
                 writer.field("image", inference.image)
                 writer.field("timing_ms", Timing(inference, receive: receive))
                 writer.field("batch_size", inference.batchSize)
