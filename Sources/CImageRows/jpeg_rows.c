@@ -9,8 +9,6 @@
 // The warnings' numbers; jpeglib.h comes first.
 #include <jerror.h>
 
-#include "clock.h"
-
 enum { NOTES = 4 };
 
 struct jpeg_rows {
@@ -21,8 +19,9 @@ struct jpeg_rows {
     jmp_buf escape;
     enum rows_failure failure;
     char message[JMSG_LENGTH_MAX];
-    /// Of `rows_now`.
-    int64_t deadline;
+    struct rows_limit limit;
+    /// Where the first scan's coded data begin; NULL before that.
+    const uint8_t *coded;
     char notes[NOTES][JMSG_LENGTH_MAX];
     int note_count;
 };
@@ -52,17 +51,45 @@ static bool is_harmless(int code) {
     }
 }
 
+/// Whether `count` bytes that libjpeg skipped to find a marker are no part of the image, `end` being where they end.
+///
+/// Between the tables they never are. Behind coded data they may be the only sign of damage, after which the decoder lost its place and was
+/// done too early: so there they must be bytes that fill up, 0x00 and 0xFF, which entropy-coded data do not end with (T.81, F.1.2.3: the last
+/// byte is padded with ones). libjpeg counts what lies before one restart marker as if it lay before a later one: all of them are looked at.
+static bool is_stray(const struct jpeg_rows *decoder, const uint8_t *end, int count) {
+    if (!decoder->coded || end < decoder->coded) return true;
+    int fill = 0;
+    const uint8_t *run = decoder->coded;
+    for (const uint8_t *at = decoder->coded; at <= end && fill < count; at++) {
+        const bool is_fill = at < end && (*at == 0x00 || *at == 0xFF);
+        if (is_fill) continue;
+        const bool is_restart = at < end && *at >= 0xD0 && *at <= 0xD7 && at > run && at[-1] == 0xFF;
+        // Without the marker's own first byte.
+        if (is_restart || at == end) fill += (int)(at - run) - is_restart;
+        run = at + 1;
+    }
+    return fill >= count;
+}
+
 /// Levels below 0 are warnings; the others tell what goes on.
 static void on_message(j_common_ptr info, int level) {
     if (level >= 0) return;
     struct jpeg_rows *decoder = owner(info);
-    if (!is_harmless(info->err->msg_code)) fail(info, ROWS_DAMAGED);
-    if (decoder->note_count < NOTES) info->err->format_message(info, decoder->notes[decoder->note_count++]);
+    const int code = info->err->msg_code, count = info->err->msg_parm.i[0];
+    const bool stray = code == JWRN_EXTRANEOUS_DATA && is_stray(decoder, decoder->info.src->next_input_byte, count);
+    if (!stray && !is_harmless(code)) fail(info, ROWS_DAMAGED);
+    if (decoder->note_count == NOTES) return;
+    char *note = decoder->notes[decoder->note_count++];
+    if (stray) {
+        snprintf(note, JMSG_LENGTH_MAX, count == 1 ? "%d stray byte before a marker was passed over" : "%d stray bytes before a marker were passed over", count);
+    } else {
+        info->err->format_message(info, note);
+    }
 }
 
-/// libjpeg calls it for every row of blocks of every scan, and for every row that it gives.
+/// libjpeg calls it for every row of blocks of every scan, and for every strip of rows that it gives.
 static void on_progress(j_common_ptr info) {
-    if (rows_now() > owner(info)->deadline) fail(info, ROWS_LATE);
+    if (rows_must_stop(&owner(info)->limit)) fail(info, ROWS_STOPPED);
 }
 
 struct jpeg_rows *jpeg_rows_create(const uint8_t *bytes, size_t count) {
@@ -89,6 +116,7 @@ void jpeg_rows_destroy(struct jpeg_rows *decoder) {
 bool jpeg_rows_read_header(struct jpeg_rows *decoder) {
     if (setjmp(decoder->escape)) return false;
     jpeg_read_header(&decoder->info, TRUE);
+    decoder->coded = decoder->info.src->next_input_byte;
     return true;
 }
 
@@ -127,9 +155,9 @@ bool jpeg_rows_set_scale(struct jpeg_rows *decoder, int eighths, int *width, int
     return true;
 }
 
-bool jpeg_rows_start(struct jpeg_rows *decoder, int64_t nanoseconds) {
+bool jpeg_rows_start(struct jpeg_rows *decoder, struct rows_limit limit) {
     if (setjmp(decoder->escape)) return false;
-    decoder->deadline = rows_now() + nanoseconds;
+    decoder->limit = limit;
     decoder->progress.progress_monitor = on_progress;
     decoder->info.progress = &decoder->progress;
     // The rest is libjpeg's default, and Pillow's: accurate integer DCT, smooth chroma upsampling.
