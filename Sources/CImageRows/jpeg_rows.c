@@ -81,7 +81,7 @@ static void on_message(j_common_ptr info, int level) {
     if (decoder->note_count == NOTES) return;
     char *note = decoder->notes[decoder->note_count++];
     if (stray) {
-        snprintf(note, JMSG_LENGTH_MAX, count == 1 ? "%d stray byte before a marker was passed over" : "%d stray bytes before a marker were passed over", count);
+        strcpy(note, "stray bytes before a marker were passed over");
     } else {
         info->err->format_message(info, note);
     }

@@ -11,7 +11,7 @@ public struct ImageLimits: Sendable {
     public var scannedSamples: Int
     /// Bytes held for one image besides its file. Most are decoded row by row and need a few megabytes; what must be held as a whole is a
     /// JPEG of several scans (2 bytes a sample), half of an interlaced PNG (1.5 a pixel) and a WebP (3 a pixel below the crop's top, and 4 a pixel
-    /// where it is lossless). The default lets 100 megapixels of the first two pass.
+    /// more where it is lossless or transparent). The default lets 100 megapixels of the first two pass.
     public var memory: Int
     /// From the beginning of decoding to the finished crop.
     public var time: Duration

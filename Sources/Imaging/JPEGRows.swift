@@ -93,7 +93,11 @@ final class JPEGRows: RowDecoder {
         var left = 0
         guard jpeg_rows_finish(decoder, &left) else { throw failure() }
         var notes: [String] = []
-        while let note = jpeg_rows_note(decoder, Int32(notes.count)) { notes.append(String(cString: note)) }
+        var index: Int32 = 0
+        while let note = jpeg_rows_note(decoder, index).map({ String(cString: $0) }) {
+            if !notes.contains(note) { notes.append(note) }
+            index += 1
+        }
         if left > 0 { notes.append(noteTrailingBytes(left)) }
         return notes
     }

@@ -6,6 +6,7 @@ final class WebPRows: RowDecoder {
     let height: Int
     private let container: WebPContainer
     private let isLossless: Bool
+    private let hasAlpha: Bool
     private let limits: ImageLimits
     private let end: Int
     private var config = WebPDecoderConfig()
@@ -26,7 +27,7 @@ final class WebPRows: RowDecoder {
             format: .webp, width: container.width, height: container.height, orientation: container.orientation,
             colorMode: hasAlpha ? .rgba : .rgb)
         let isLossless = features.format == 2
-        let rows = WebPRows(container, isLossless: isLossless, end: bytes.count, limits)
+        let rows = WebPRows(container, isLossless: isLossless, hasAlpha: hasAlpha, end: bytes.count, limits)
         let cost = DecodeCost.webp(container, isLossless: isLossless, hasAlpha: hasAlpha)
         return OpenedImage(rows: rows, description: description, cost: cost)
     }
@@ -37,9 +38,10 @@ final class WebPRows: RowDecoder {
         return features
     }
 
-    private init(_ container: WebPContainer, isLossless: Bool, end: Int, _ limits: ImageLimits) {
+    private init(_ container: WebPContainer, isLossless: Bool, hasAlpha: Bool, end: Int, _ limits: ImageLimits) {
         self.container = container
         self.isLossless = isLossless
+        self.hasAlpha = hasAlpha
         self.end = end
         self.limits = limits
         width = container.width
@@ -59,8 +61,8 @@ final class WebPRows: RowDecoder {
         window.rows = frame.rows.lowerBound + top..<frame.rows.upperBound
         let bitmap = 3 * window.columns.count * window.rows.count
         try limits.check(
-            memory: bitmap + (isLossless ? 4 * frame.columns.count * frame.rows.count : 0), width: width, height: height,
-            kind: isLossless ? "a lossless WebP" : "a WebP")
+            memory: bitmap + (isLossless || hasAlpha ? 4 * frame.columns.count * frame.rows.count : 0), width: width, height: height,
+            kind: isLossless ? "a lossless WebP" : hasAlpha ? "a WebP with transparency" : "a WebP")
         guard WebPInitDecoderConfig(&config) != 0 else { throw .corrupt("the libwebp that is installed is another than was built with") }
         config.output.colorspace = MODE_RGB
         config.options.use_cropping = 1
@@ -71,7 +73,8 @@ final class WebPRows: RowDecoder {
         try decode(limit)
     }
 
-    /// Hands the bytes on little by little: what comes of a part is decoded before the limit is looked at.
+    /// Hands the bytes on little by little: what comes of a part is decoded before the limit is looked at. libwebp cannot be stopped within a
+    /// part, and a flat image is all in one: of the largest that is let pass that takes half a second.
     private func decode(_ limit: DecodeLimit) throws(ImageError) {
         guard let decoder = WebPIDecode(nil, 0, &config) else {
             throw .tooLarge(width: width, height: height, limit: "the memory that is free")

@@ -28,10 +28,17 @@ extension ImageDecoder {
         return try result.get()
     }
 
-    func crop(_ data: Data, for preprocessing: Preprocessing, deadline: ContinuousClock.Instant? = nil) throws(ImageError) -> DecodedImage {
+    func crop(
+        _ data: Data, for preprocessing: Preprocessing, deadline: ContinuousClock.Instant? = nil, isAbandoned: (() -> Bool)? = nil
+    ) throws(ImageError) -> DecodedImage {
         let result = data.withUnsafeBytes { bytes in
-            Result { () throws(ImageError) in try crop(bytes, for: preprocessing, deadline: deadline) }
+            Result { () throws(ImageError) in try crop(bytes, for: preprocessing, deadline: deadline, isAbandoned: isAbandoned) }
         }
+        return try result.get()
+    }
+
+    func inspect(_ data: Data) throws(ImageError) -> (description: ImageDescription, cost: DecodeCost) {
+        let result = data.withUnsafeBytes { bytes in Result { () throws(ImageError) in try inspect(bytes) } }
         return try result.get()
     }
 }

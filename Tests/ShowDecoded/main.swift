@@ -33,5 +33,7 @@ guard CommandLine.arguments.count == 2 else {
 }
 let (found, pixels) = try report(on: CommandLine.arguments[1])
 let output = FileHandle.standardOutput
-try output.write(contentsOf: JSONEncoder().encode(found) + Data("\n".utf8))
+let encoder = JSONEncoder()
+encoder.outputFormatting = .sortedKeys
+try output.write(contentsOf: encoder.encode(found) + Data("\n".utf8))
 try output.write(contentsOf: Data(pixels))
