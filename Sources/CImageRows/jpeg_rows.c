@@ -20,8 +20,10 @@ struct jpeg_rows {
     enum rows_failure failure;
     char message[JMSG_LENGTH_MAX];
     struct rows_limit limit;
-    /// Where the first scan's coded data begin; NULL before that.
-    const uint8_t *coded;
+    /// How far coded data have been looked at for bytes that fill up; NULL before the first scan. See `is_stray`.
+    const uint8_t *looked_at;
+    /// Such bytes that were found.
+    int fill;
     char notes[NOTES][JMSG_LENGTH_MAX];
     int note_count;
 };
@@ -54,21 +56,26 @@ static bool is_harmless(int code) {
 /// Whether `count` bytes that libjpeg skipped to find a marker are no part of the image, `end` being where they end.
 ///
 /// Between the tables they never are. Behind coded data they may be the only sign of damage, after which the decoder lost its place and was
-/// done too early: so there they must be bytes that fill up, 0x00 and 0xFF, which entropy-coded data do not end with (T.81, F.1.2.3: the last
-/// byte is padded with ones). libjpeg counts what lies before one restart marker as if it lay before a later one: all of them are looked at.
-static bool is_stray(const struct jpeg_rows *decoder, const uint8_t *end, int count) {
-    if (!decoder->coded || end < decoder->coded) return true;
-    int fill = 0;
-    const uint8_t *run = decoder->coded;
-    for (const uint8_t *at = decoder->coded; at <= end && fill < count; at++) {
-        const bool is_fill = at < end && (*at == 0x00 || *at == 0xFF);
-        if (is_fill) continue;
-        const bool is_restart = at < end && *at >= 0xD0 && *at <= 0xD7 && at > run && at[-1] == 0xFF;
-        // Without the marker's own first byte.
-        if (is_restart || at == end) fill += (int)(at - run) - is_restart;
-        run = at + 1;
+/// done too early: so there they must be bytes that fill up, 0x00 and 0xFF, with which entropy-coded data seldom end (T.81, F.1.2.3: the last
+/// byte is padded with ones). libjpeg counts what lies before one restart marker as if it lay before a later one: so all that was found before
+/// any marker is for any to take.
+static bool is_stray(struct jpeg_rows *decoder, const uint8_t *end, int count) {
+    if (!decoder->looked_at) return true;
+    int run = 0;
+    for (; decoder->looked_at < end; decoder->looked_at++) {
+        const uint8_t byte = *decoder->looked_at;
+        if (byte == 0x00 || byte == 0xFF) {
+            run++;
+        } else {
+            // Without the first byte of the marker itself.
+            if (byte >= 0xD0 && byte <= 0xD7 && run > 0 && decoder->looked_at[-1] == 0xFF) decoder->fill += run - 1;
+            run = 0;
+        }
     }
-    return fill >= count;
+    decoder->fill += run;
+    if (decoder->fill < count) return false;
+    decoder->fill -= count;
+    return true;
 }
 
 /// Levels below 0 are warnings; the others tell what goes on.
@@ -81,6 +88,7 @@ static void on_message(j_common_ptr info, int level) {
     if (decoder->note_count == NOTES) return;
     char *note = decoder->notes[decoder->note_count++];
     if (stray) {
+        // Not how many: some of them libjpeg passes over unnoticed.
         strcpy(note, "stray bytes before a marker were passed over");
     } else {
         info->err->format_message(info, note);
@@ -116,7 +124,7 @@ void jpeg_rows_destroy(struct jpeg_rows *decoder) {
 bool jpeg_rows_read_header(struct jpeg_rows *decoder) {
     if (setjmp(decoder->escape)) return false;
     jpeg_read_header(&decoder->info, TRUE);
-    decoder->coded = decoder->info.src->next_input_byte;
+    decoder->looked_at = decoder->info.src->next_input_byte;
     return true;
 }
 

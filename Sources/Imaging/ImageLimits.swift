@@ -43,7 +43,8 @@ public struct ImageLimits: Sendable {
     /// - Throws: `ImageError.tooLarge` where the scans of a JPEG go over more samples than a limit.
     func check(scannedSamples needed: Int, scans: Int, width: Int, height: Int) throws(ImageError) {
         guard needed <= scannedSamples else {
-            let limit = "\(scannedSamples / 1_000_000) million samples over all scans, of which its \(scans) scans have \(needed / 1_000_000)"
+            let limit =
+                "\(scannedSamples / 1_000_000) million samples over all scans, of which its \(scans) scans have \(needed / 1_000_000)"
             throw .tooLarge(width: width, height: height, limit: limit)
         }
     }

@@ -38,7 +38,9 @@ struct SlowImageTests {
         #expect(limit == "2500 million samples over all scans, of which its 200 scans have 19910")
     }
 
-    @Test("decoding ends when its time is over, in every library", arguments: ["slow.jpg", "baseline.jpg", "flat.png", "endless.png", "lossy.webp"])
+    @Test(
+        "decoding ends when its time is over, in every library",
+        arguments: ["slow.jpg", "baseline.jpg", "flat.png", "endless.png", "lossy.webp"])
     func time(file: String) throws {
         let data = try slow(file)
         let decoder = ImageDecoder(limits: ImageLimits(time: .microseconds(1)))

@@ -7,7 +7,8 @@ enum TestData {
 
     /// Reference data and images too large, or not free enough, for the repository: a folder beside the package.
     static let shared = URL(filePath: #filePath).appending(path: "../../../../shared").standardized
-    static let hasShared = FileManager.default.fileExists(atPath: shared.appending(path: "golden/preprocess/index.json").path)
+    static let hasShared = hasShared("golden/preprocess/index.json")
+    static func hasShared(_ path: String) -> Bool { FileManager.default.fileExists(atPath: shared.appending(path: path).path) }
 
     static func fixture(_ name: String) throws -> Data { try Data(contentsOf: fixtures.appending(path: name)) }
 

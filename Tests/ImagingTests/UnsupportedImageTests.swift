@@ -13,7 +13,8 @@ struct UnsupportedImageTests {
     /// The first box of a file: its brand, and those that it is compatible with.
     private func file(_ brand: String, _ others: String...) -> Data {
         let brands = ([brand, "\0\0\0\0"] + others).joined()
-        return Data([0, 0, 0, UInt8(8 + brands.utf8.count)]) + Data("ftyp".utf8) + Data(brands.utf8) + Data([0, 0, 0, 8]) + Data("mdat".utf8)
+        return Data([0, 0, 0, UInt8(8 + brands.utf8.count)]) + Data("ftyp".utf8) + Data(brands.utf8) + Data([0, 0, 0, 8])
+            + Data("mdat".utf8)
     }
 
     @Test("HEIC, by each of its brands", arguments: ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs"])
@@ -62,7 +63,8 @@ struct UnsupportedImageTests {
     @Test("Apple's own form of PNG")
     func cgbi() throws {
         let png = try TestData.fixture("rgb8.png")
-        let data = png.prefix(8) + Data([0, 0, 0, 4]) + Data("CgBI".utf8) + Data([0x50, 0, 0x20, 2, 0x2B, 0xD5, 0xB3, 0x7F]) + png.dropFirst(8)
+        let data =
+            png.prefix(8) + Data([0, 0, 0, 4]) + Data("CgBI".utf8) + Data([0x50, 0, 0x20, 2, 0x2B, 0xD5, 0xB3, 0x7F]) + png.dropFirst(8)
         let (name, advice) = try #require(named(data))
         #expect(name.contains("CgBI"))
         #expect(advice?.contains("pngcrush") == true)
