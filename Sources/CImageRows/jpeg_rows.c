@@ -9,8 +9,6 @@
 // The warnings' numbers; jpeglib.h comes first.
 #include <jerror.h>
 
-#include "clock.h"
-
 enum { NOTES = 4 };
 
 struct jpeg_rows {
@@ -21,8 +19,11 @@ struct jpeg_rows {
     jmp_buf escape;
     enum rows_failure failure;
     char message[JMSG_LENGTH_MAX];
-    /// Of `rows_now`.
-    int64_t deadline;
+    struct rows_limit limit;
+    /// How far coded data have been looked at for bytes that fill up; NULL before the first scan. See `is_stray`.
+    const uint8_t *looked_at;
+    /// Such bytes that were found.
+    int fill;
     char notes[NOTES][JMSG_LENGTH_MAX];
     int note_count;
 };
@@ -52,17 +53,51 @@ static bool is_harmless(int code) {
     }
 }
 
+/// Whether `count` bytes that libjpeg skipped to find a marker are no part of the image, `end` being where they end.
+///
+/// Between the tables they never are. Behind coded data they may be the only sign of damage, after which the decoder lost its place and was
+/// done too early: so there they must be bytes that fill up, 0x00 and 0xFF, with which entropy-coded data seldom end (T.81, F.1.2.3: the last
+/// byte is padded with ones). libjpeg counts what lies before one restart marker as if it lay before a later one: so all that was found before
+/// any marker is for any to take.
+static bool is_stray(struct jpeg_rows *decoder, const uint8_t *end, int count) {
+    if (!decoder->looked_at) return true;
+    int run = 0;
+    for (; decoder->looked_at < end; decoder->looked_at++) {
+        const uint8_t byte = *decoder->looked_at;
+        if (byte == 0x00 || byte == 0xFF) {
+            run++;
+        } else {
+            // Without the first byte of the marker itself.
+            if (byte >= 0xD0 && byte <= 0xD7 && run > 0 && decoder->looked_at[-1] == 0xFF) decoder->fill += run - 1;
+            run = 0;
+        }
+    }
+    decoder->fill += run;
+    if (decoder->fill < count) return false;
+    decoder->fill -= count;
+    return true;
+}
+
 /// Levels below 0 are warnings; the others tell what goes on.
 static void on_message(j_common_ptr info, int level) {
     if (level >= 0) return;
     struct jpeg_rows *decoder = owner(info);
-    if (!is_harmless(info->err->msg_code)) fail(info, ROWS_DAMAGED);
-    if (decoder->note_count < NOTES) info->err->format_message(info, decoder->notes[decoder->note_count++]);
+    const int code = info->err->msg_code, count = info->err->msg_parm.i[0];
+    const bool stray = code == JWRN_EXTRANEOUS_DATA && is_stray(decoder, decoder->info.src->next_input_byte, count);
+    if (!stray && !is_harmless(code)) fail(info, ROWS_DAMAGED);
+    if (decoder->note_count == NOTES) return;
+    char *note = decoder->notes[decoder->note_count++];
+    if (stray) {
+        // Not how many: some of them libjpeg passes over unnoticed.
+        strcpy(note, "stray bytes before a marker were passed over");
+    } else {
+        info->err->format_message(info, note);
+    }
 }
 
-/// libjpeg calls it for every row of blocks of every scan, and for every row that it gives.
+/// libjpeg calls it for every row of blocks of every scan, and for every strip of rows that it gives.
 static void on_progress(j_common_ptr info) {
-    if (rows_now() > owner(info)->deadline) fail(info, ROWS_LATE);
+    if (rows_must_stop(&owner(info)->limit)) fail(info, ROWS_STOPPED);
 }
 
 struct jpeg_rows *jpeg_rows_create(const uint8_t *bytes, size_t count) {
@@ -89,6 +124,7 @@ void jpeg_rows_destroy(struct jpeg_rows *decoder) {
 bool jpeg_rows_read_header(struct jpeg_rows *decoder) {
     if (setjmp(decoder->escape)) return false;
     jpeg_read_header(&decoder->info, TRUE);
+    decoder->looked_at = decoder->info.src->next_input_byte;
     return true;
 }
 
@@ -127,9 +163,9 @@ bool jpeg_rows_set_scale(struct jpeg_rows *decoder, int eighths, int *width, int
     return true;
 }
 
-bool jpeg_rows_start(struct jpeg_rows *decoder, int64_t nanoseconds) {
+bool jpeg_rows_start(struct jpeg_rows *decoder, struct rows_limit limit) {
     if (setjmp(decoder->escape)) return false;
-    decoder->deadline = rows_now() + nanoseconds;
+    decoder->limit = limit;
     decoder->progress.progress_monitor = on_progress;
     decoder->info.progress = &decoder->progress;
     // The rest is libjpeg's default, and Pillow's: accurate integer DCT, smooth chroma upsampling.

@@ -5,19 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+/// Compressed bytes behind the last row's: deflate makes up to a thousand times as many of them.
+enum { SPARE = 16384 };
 
 struct png_rows {
     png_structp png;
     png_infop info;
     const uint8_t *bytes;
     size_t count, at;
+    /// Where the chunk of image data begins that claims to go on past the file's end; `count` where none does.
+    size_t cut_chunk;
+    /// While the last row is read, and the end of the image data: where that must lie before; else 0.
+    size_t last;
     bool ran_out;
     enum rows_failure failure;
     char message[128];
-    /// Of `rows_now`.
-    int64_t deadline;
+    struct rows_limit limit;
     png_uint_32 width, height, next;
+    /// Those of the file: of all its passes, where it is interlaced.
+    png_uint_32 rows_left;
     /// Of an interlaced image: ((height + 1) / 2, width, 3); else NULL.
     uint8_t *even;
 };
@@ -35,21 +41,41 @@ static void on_warning(png_structp png, png_const_charp message) {
     (void)message;
 }
 
+static void stop(struct png_rows *decoder) {
+    decoder->failure = ROWS_STOPPED;
+    png_longjmp(decoder->png, 1);
+}
+
 static void on_read(png_structp png, png_bytep to, size_t length) {
     struct png_rows *decoder = png_get_io_ptr(png);
-    if (length > decoder->count - decoder->at) {
+    if (rows_must_stop(&decoder->limit)) stop(decoder);
+    if (decoder->last && decoder->at > decoder->last) png_error(png, "too much image data");
+    const size_t left = decoder->count - decoder->at;
+    if (left == 0 && length == 4 && decoder->cut_chunk < decoder->count && !decoder->ran_out) {
+        // Instead of the check sum of the chunk that was cut off: nobody looks at it.
+        decoder->ran_out = true;
+        memset(to, 0, 4);
+        return;
+    }
+    if (length > left) {
         decoder->ran_out = true;
         png_error(png, "it ends too early");
     }
     memcpy(to, decoder->bytes + decoder->at, length);
+    if (decoder->at == decoder->cut_chunk) {
+        // libpng reads pieces of a chunk, and the last one would go past the end: the chunk is as long as it is.
+        png_save_uint_32(to, (png_uint_32)(left - 8));
+        png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_NO_CHANGE);
+    }
     decoder->at += length;
 }
 
-struct png_rows *png_rows_create(const uint8_t *bytes, size_t count) {
+struct png_rows *png_rows_create(const uint8_t *bytes, size_t count, size_t cut_chunk) {
     struct png_rows *decoder = calloc(1, sizeof *decoder);
     if (!decoder) return NULL;
     decoder->bytes = bytes;
     decoder->count = count;
+    decoder->cut_chunk = cut_chunk;
     decoder->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, decoder, on_error, on_warning);
     decoder->info = decoder->png ? png_create_info_struct(decoder->png) : NULL;
     if (!decoder->info) {
@@ -77,10 +103,17 @@ static void set_conversions(struct png_rows *decoder) {
     png_set_strip_alpha(png);
 }
 
-static bool is_late(struct png_rows *decoder) {
-    if (rows_now() <= decoder->deadline) return false;
-    decoder->failure = ROWS_LATE;
-    return true;
+/// Reads a row of the file: of one of the passes, where there are some.
+static void read_row(struct png_rows *decoder, uint8_t *row) {
+    if (rows_must_stop(&decoder->limit)) stop(decoder);
+    // It may still need as much as it has itself, 8 bytes a pixel.
+    if (--decoder->rows_left == 0) decoder->last = decoder->at + 16 * (size_t)decoder->width + SPARE;
+    png_read_row(decoder->png, row, NULL);
+    decoder->last = 0;
+}
+
+static png_uint_32 rows_of_pass(const struct png_rows *decoder, int pass) {
+    return PNG_PASS_COLS(decoder->width, pass) ? PNG_PASS_ROWS(decoder->height, pass) : 0;
 }
 
 /// Reads the first six of Adam7's seven passes: every second row, from the first on. Libpng gives each pass as a small image of its own.
@@ -95,10 +128,9 @@ static bool read_even_rows(struct png_rows *decoder) {
     uint8_t *const part = decoder->even + row_bytes * (((size_t)decoder->height + 1) / 2);
     for (int pass = 0; pass < 6; pass++) {
         const png_uint_32 columns = PNG_PASS_COLS(decoder->width, pass);
-        const png_uint_32 rows = columns ? PNG_PASS_ROWS(decoder->height, pass) : 0;
+        const png_uint_32 rows = rows_of_pass(decoder, pass);
         for (png_uint_32 row = 0; row < rows; row++) {
-            if (is_late(decoder)) return false;
-            png_read_row(decoder->png, part, NULL);
+            read_row(decoder, part);
             uint8_t *to = decoder->even + PNG_ROW_FROM_PASS_ROW(row, pass) / 2 * row_bytes;
             for (png_uint_32 column = 0; column < columns; column++) {
                 memcpy(to + 3 * (size_t)PNG_COL_FROM_PASS_COL(column, pass), part + 3 * (size_t)column, 3);
@@ -108,12 +140,14 @@ static bool read_even_rows(struct png_rows *decoder) {
     return true;
 }
 
-bool png_rows_start(struct png_rows *decoder, int64_t nanoseconds) {
-    decoder->deadline = rows_now() + nanoseconds;
+bool png_rows_start(struct png_rows *decoder, struct rows_limit limit) {
+    decoder->limit = limit;
     png_structp png = decoder->png;
     if (setjmp(png_jmpbuf(png))) return false;
     png_set_read_fn(png, decoder, on_read);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    // A window that is announced too small is no reason to refuse: zlib's largest holds every image.
+    png_set_option(png, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON);
     // All that is known, but IHDR, PLTE, tRNS, IDAT and IEND; and all that is not.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(png, decoder->info);
@@ -123,7 +157,12 @@ bool png_rows_start(struct png_rows *decoder, int64_t nanoseconds) {
     png_read_update_info(png, decoder->info);
     // The caller's rows have this size.
     if (png_get_rowbytes(png, decoder->info) != 3 * (size_t)decoder->width) png_error(png, "the rows have another size");
-    return png_get_interlace_type(png, decoder->info) == PNG_INTERLACE_NONE || read_even_rows(decoder);
+    if (png_get_interlace_type(png, decoder->info) == PNG_INTERLACE_NONE) {
+        decoder->rows_left = decoder->height;
+        return true;
+    }
+    for (int pass = 0; pass < 7; pass++) decoder->rows_left += rows_of_pass(decoder, pass);
+    return read_even_rows(decoder);
 }
 
 bool png_rows_read(struct png_rows *decoder, uint8_t *row) {
@@ -133,9 +172,8 @@ bool png_rows_read(struct png_rows *decoder, uint8_t *row) {
         memcpy(row, decoder->even + number / 2 * row_bytes, row_bytes);
         return true;
     }
-    if (is_late(decoder)) return false;
     if (setjmp(png_jmpbuf(decoder->png))) return false;
-    png_read_row(decoder->png, row, NULL);
+    read_row(decoder, row);
     return true;
 }
 

@@ -47,19 +47,21 @@ public struct ImageDecoder: Sendable {
     /// - Parameters:
     ///   - bytes: the file; read during the call only.
     ///   - deadline: when nobody waits for the crop any more: the work ends within a strip of rows.
+    ///   - isAbandoned: whether nobody waits any more, as soon as that is known: asked for about every hundredth of a second.
     /// - Throws: `ImageError`, whatever the bytes are: no input ends the process.
     /// - Precondition: the preprocessing's `problem` is nil.
     public func crop(
-        _ bytes: UnsafeRawBufferPointer, for preprocessing: Preprocessing, deadline: ContinuousClock.Instant? = nil
+        _ bytes: UnsafeRawBufferPointer, for preprocessing: Preprocessing, deadline: ContinuousClock.Instant? = nil,
+        isAbandoned: (() -> Bool)? = nil
     ) throws(ImageError) -> DecodedImage {
-        let time = TimeLimit(limits.time, deadline: deadline)
+        let limit = DecodeLimit(limits.time, deadline: deadline, isAbandoned: isAbandoned)
         var opened = try open(bytes)
         let orientation = exif == .apply ? opened.description.orientation : .upright
         let stored = (opened.description.width, opened.description.height)
         if scale == .scaled, let jpeg = opened.rows as? JPEGRows {
             try jpeg.scale(eighths: preprocessing.eighths(stored: stored, orientation))
         }
-        let crop = try preprocessing.crop(opened.rows, stored: stored, orientation, time)
+        let crop = try preprocessing.crop(opened.rows, stored: stored, orientation, limit)
         opened.description.warnings = try opened.rows.finish()
         return DecodedImage(image: crop, description: opened.description)
     }
@@ -71,7 +73,7 @@ public struct ImageDecoder: Sendable {
     public func decode(_ bytes: UnsafeRawBufferPointer) throws(ImageError) -> DecodedImage {
         var opened = try open(bytes)
         let (width, height) = (opened.rows.width, opened.rows.height)
-        try opened.rows.start(columns: 0..<width, rows: 0..<height, time: TimeLimit(limits.time, deadline: nil))
+        try opened.rows.start(columns: 0..<width, rows: 0..<height, limit: DecodeLimit(limits.time))
         var pixels = [UInt8](repeating: 0, count: 3 * width * height)
         let result = pixels.withUnsafeMutableBufferPointer { pixels in
             Result { () throws(ImageError) in
@@ -83,6 +85,15 @@ public struct ImageDecoder: Sendable {
         return DecodedImage(image: RGBImage(width: width, height: height, pixels: pixels), description: opened.description)
     }
 
+    /// What a file says of itself, and what decoding it will take: its header is held against the limits, and no pixel is decoded.
+    ///
+    /// - Parameter bytes: read during the call only.
+    /// - Throws: `ImageError`, for what the header alone is refused for.
+    public func inspect(_ bytes: UnsafeRawBufferPointer) throws(ImageError) -> (description: ImageDescription, cost: DecodeCost) {
+        let opened = try open(bytes)
+        return (opened.description, opened.cost)
+    }
+
     /// Reads the header and holds it against the limits.
     private func open(_ bytes: UnsafeRawBufferPointer) throws(ImageError) -> OpenedImage {
         guard !bytes.isEmpty else { throw .empty }
@@ -90,7 +101,7 @@ public struct ImageDecoder: Sendable {
         case .served(.jpeg): return try JPEGRows.open(bytes, limits: limits)
         case .served(.png): return try PNGRows.open(bytes, limits: limits)
         case .served(.webp): return try WebPRows.open(bytes, limits: limits)
-        case .other(let looksLike): throw .unsupportedFormat(looksLike)
+        case .other(let looksLike, let advice): throw .unsupportedFormat(looksLike, advice: advice)
         }
     }
 }

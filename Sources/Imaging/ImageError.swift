@@ -2,8 +2,9 @@
 public enum ImageError: Error, Equatable, Sendable, CustomStringConvertible {
     /// There are no bytes at all.
     case empty
-    /// Something else than an image format that is served; the value says what the bytes look like ("a TIFF image").
-    case unsupportedFormat(String)
+    /// Something else than an image format that is served; the value says what the bytes look like ("a TIFF image"), and the advice what to do
+    /// where sending a JPEG, PNG or WebP is not all that can be said.
+    case unsupportedFormat(String, advice: String? = nil)
     /// Cut off, damaged or malicious; the value says what is wrong, mostly in the decoding library's words.
     case corrupt(String)
     /// More pixels than are accepted, known from the header before any memory was taken; `limit` names the limit passed.
@@ -15,8 +16,8 @@ public enum ImageError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .empty:
             "the image is empty (0 bytes); send the bytes of a \(ImageFormat.list) file"
-        case .unsupportedFormat(let looksLike):
-            "this looks like \(looksLike), which is not served; send a \(ImageFormat.list) file"
+        case .unsupportedFormat(let looksLike, let advice):
+            "this looks like \(looksLike), which is not served; \(advice ?? "send a \(ImageFormat.list) file")"
         case .corrupt(let reason):
             "the image is cut off or damaged (\(reason)); send the complete file"
         case .tooLarge(let width, let height, let limit):

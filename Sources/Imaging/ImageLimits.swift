@@ -6,19 +6,24 @@ public struct ImageLimits: Sendable {
     public var dimension: Int
     /// Scans of one JPEG: each is a pass over the whole image, and a few bytes are enough to ask for one.
     public var scans: Int
+    /// Samples that the scans of one JPEG go through, all together: what stops many passes over a large image before the first of them.
+    /// A progressive photograph of 100 megapixels takes about a billion; empty scans of 2.5 billion decode in half a second.
+    public var scannedSamples: Int
     /// Bytes held for one image besides its file. Most are decoded row by row and need a few megabytes; what must be held as a whole is a
     /// JPEG of several scans (2 bytes a sample), half of an interlaced PNG (1.5 a pixel) and a WebP (3 a pixel below the crop's top, and 4 a pixel
-    /// where it is lossless). The default lets 100 megapixels of the first two pass.
+    /// more where it is lossless or transparent). The default lets 100 megapixels of the first two pass.
     public var memory: Int
     /// From the beginning of decoding to the finished crop.
     public var time: Duration
 
     public init(
-        pixels: Int = 100_000_000, dimension: Int = 65_500, scans: Int = 200, memory: Int = 300 << 20, time: Duration = .seconds(10)
+        pixels: Int = 100_000_000, dimension: Int = 65_500, scans: Int = 200, scannedSamples: Int = 2_500_000_000, memory: Int = 300 << 20,
+        time: Duration = .seconds(10)
     ) {
         self.pixels = pixels
         self.dimension = dimension
         self.scans = scans
+        self.scannedSamples = scannedSamples
         self.memory = memory
         self.time = time
     }
@@ -35,6 +40,15 @@ public struct ImageLimits: Sendable {
         }
     }
 
+    /// - Throws: `ImageError.tooLarge` where the scans of a JPEG go over more samples than a limit.
+    func check(scannedSamples needed: Int, scans: Int, width: Int, height: Int) throws(ImageError) {
+        guard needed <= scannedSamples else {
+            let limit =
+                "\(scannedSamples / 1_000_000) million samples over all scans, of which its \(scans) scans have \(needed / 1_000_000)"
+            throw .tooLarge(width: width, height: height, limit: limit)
+        }
+    }
+
     /// - Parameter needed: bytes that must be held for the image at once.
     /// - Throws: `ImageError.tooLarge` where that is too much.
     func check(memory needed: Int, width: Int, height: Int, kind: String) throws(ImageError) {
@@ -42,30 +56,5 @@ public struct ImageLimits: Sendable {
             let limit = "\(memory >> 20) MiB of memory, of which \(kind) of this size needs \(needed >> 20)"
             throw .tooLarge(width: width, height: height, limit: limit)
         }
-    }
-}
-
-/// When decoding must be over.
-struct TimeLimit {
-    private let allowed: Duration
-    private let end: ContinuousClock.Instant
-
-    /// - Parameter deadline: when nobody waits for the image any more, if that may be earlier.
-    init(_ allowed: Duration, deadline: ContinuousClock.Instant?) {
-        self.allowed = allowed
-        let own = ContinuousClock.now + allowed
-        end = deadline.map { min($0, own) } ?? own
-    }
-
-    /// What is left, at least 0.
-    var nanoseconds: Int64 {
-        let left = max(.zero, end - .now).components
-        return left.seconds * 1_000_000_000 + left.attoseconds / 1_000_000_000
-    }
-
-    var error: ImageError { .tooSlow(limit: allowed) }
-
-    func check() throws(ImageError) {
-        if ContinuousClock.now > end { throw error }
     }
 }

@@ -11,23 +11,26 @@ final class JPEGRows: RowDecoder {
     private let isCMYK: Bool
     /// One row of four samples a pixel.
     private var inks: [UInt8] = []
-    private var time: TimeLimit?
+    private var limit: DecodeLimit?
 
     /// - Parameter bytes: must outlive the decoder.
     /// - Throws: `ImageError`; every warning of the library is an error but those that `jpeg_rows.c` lists.
     static func open(_ bytes: UnsafeRawBufferPointer, limits: ImageLimits) throws(ImageError) -> OpenedImage {
         let markers = JPEGMarkers(bytes, scanLimit: limits.scans)
-        if let unsupported = markers.unsupported { throw .unsupportedFormat(unsupported) }
+        if let unsupported = markers.unsupported { throw unsupported }
         let rows = try JPEGRows(bytes)
         let (width, height) = (rows.width, rows.height)
         try limits.check(width: width, height: height)
         guard markers.scans <= limits.scans else { throw .corrupt("more than \(limits.scans) scans") }
+        try limits.check(scannedSamples: markers.scannedSamples, scans: markers.scans, width: width, height: height)
         let held = Int(jpeg_rows_held_bytes(rows.decoder))
         try limits.check(memory: held, width: width, height: height, kind: "a JPEG of several scans")
+        let orientation = Orientation(
+            markers.exif.withUnsafeBytes(Orientation.number(inEXIF:)) ?? markers.xmp.flatMap(Orientation.number(inXMP:)))
         let description = ImageDescription(
-            format: .jpeg, width: width, height: height, orientation: markers.exif.map { Orientation(exif: $0) } ?? .upright,
-            colorMode: try rows.colorMode())
-        return OpenedImage(rows: rows, description: description)
+            format: .jpeg, width: width, height: height, orientation: orientation, colorMode: try rows.colorMode())
+        let cost = DecodeCost.jpeg(markers, held: held, bytes: bytes.count, width: width, height: height)
+        return OpenedImage(rows: rows, description: description, cost: cost)
     }
 
     private init(_ bytes: UnsafeRawBufferPointer) throws(ImageError) {
@@ -65,10 +68,10 @@ final class JPEGRows: RowDecoder {
         self.height = Int(height)
     }
 
-    func start(columns: Range<Int>, rows: Range<Int>, time: TimeLimit) throws(ImageError) {
-        self.time = time
+    func start(columns: Range<Int>, rows: Range<Int>, limit: DecodeLimit) throws(ImageError) {
+        self.limit = limit
         if isCMYK { inks = [UInt8](repeating: 0, count: 4 * width) }
-        guard jpeg_rows_start(decoder, time.nanoseconds) else { throw failure() }
+        guard jpeg_rows_start(decoder, limit.forRows()) else { throw failure() }
     }
 
     func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) throws(ImageError) {
@@ -90,14 +93,18 @@ final class JPEGRows: RowDecoder {
         var left = 0
         guard jpeg_rows_finish(decoder, &left) else { throw failure() }
         var notes: [String] = []
-        while let note = jpeg_rows_note(decoder, Int32(notes.count)) { notes.append(String(cString: note)) }
+        var index: Int32 = 0
+        while let note = jpeg_rows_note(decoder, index).map({ String(cString: $0) }) {
+            if !notes.contains(note) { notes.append(note) }
+            index += 1
+        }
         if left > 0 { notes.append(noteTrailingBytes(left)) }
         return notes
     }
 
     private func failure() -> ImageError {
         switch jpeg_rows_failure(decoder) {
-        case ROWS_LATE: time?.error ?? .corrupt("no time")
+        case ROWS_STOPPED: .tooSlow(limit: limit?.allowed ?? .zero)
         case ROWS_NO_MEMORY: .tooLarge(width: width, height: height, limit: "the memory that is free")
         default: .corrupt(String(cString: jpeg_rows_message(decoder)))
         }

@@ -1,4 +1,10 @@
-/// How a stored image must be turned to be upright: EXIF's tag 0x0112, 1 to 8.
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// How a stored image must be turned to be upright: EXIF's and XMP's tag 0x0112, 1 to 8.
 public struct Orientation: RawRepresentable, Sendable, Equatable, Hashable {
     public let rawValue: Int
 
@@ -22,57 +28,38 @@ public struct Orientation: RawRepresentable, Sendable, Equatable, Hashable {
     var mirrorsColumns: Bool { [2, 3, 7, 8].contains(rawValue) }
 }
 
+// What a file's metadata says, as Pillow's `ImageOps.exif_transpose` takes it (version 13): the EXIF data count where they have the entry, even
+// if it makes no sense; else XMP does.
 extension Orientation {
-    /// Reads it from a block of EXIF data, with or without the name that it has in a JPEG; upright where the block says nothing.
-    ///
-    /// EXIF data is a TIFF file (TIFF 6.0, section 2), of which this reads one entry of the first directory. That is all a classifier needs
-    /// of it: a library would parse the makers' notes of all cameras as well, which come from anywhere.
-    init(exif block: UnsafeRawBufferPointer) {
-        let name = Array("Exif\0\0".utf8)
-        let tiff = TIFF(bytes: UnsafeRawBufferPointer(rebasing: block.starts(with: name) ? block.dropFirst(name.count) : block[...]))
-        self = tiff?.number(ofTag: 0x0112).flatMap(Orientation.init(rawValue:)) ?? .upright
-    }
-}
+    /// Upright for anything but 1 to 8.
+    init(_ number: Int?) { self = number.flatMap(Orientation.init(rawValue:)) ?? .upright }
 
-/// The first directory of a TIFF file. Every read is within the bytes, or nil.
-private struct TIFF {
-    let bytes: UnsafeRawBufferPointer
-    let isLittleEndian: Bool
+    static let exifName = Array("Exif\0\0".utf8)
 
-    /// Nil if it does not begin as a TIFF file.
-    init?(bytes: UnsafeRawBufferPointer) {
-        self.bytes = bytes
-        if bytes.starts(with: Array("II*\0".utf8)) {
-            isLittleEndian = true
-        } else if bytes.starts(with: Array("MM\0*".utf8)) {
-            isLittleEndian = false
-        } else {
-            return nil
-        }
+    /// What a block of EXIF data says, with its name in front of it never, once or twice: nil where it says nothing, 0 where that makes no sense.
+    static func number(inEXIF block: UnsafeRawBufferPointer) -> Int? {
+        var block = block
+        for _ in 0..<2 where block.starts(with: exifName) { block = UnsafeRawBufferPointer(rebasing: block.dropFirst(exifName.count)) }
+        guard !block.isEmpty else { return nil }
+        guard let directory = TIFFDirectory(block) else { return 0 }
+        return directory.number(ofTag: 0x0112)
     }
 
-    /// The value of an entry that holds one whole number.
-    func number(ofTag tag: Int) -> Int? {
-        guard let directory = unsigned(at: 4, bytes: 4), let entries = unsigned(at: directory, bytes: 2) else { return nil }
-        for index in 0..<entries {
-            // Tag, type, count, value: 2, 2, 4 and 4 bytes.
-            let entry = directory + 2 + 12 * index
-            guard let found = unsigned(at: entry, bytes: 2) else { return nil }
-            guard found == tag else { continue }
-            guard unsigned(at: entry + 4, bytes: 4) == 1 else { return nil }
-            switch unsigned(at: entry + 2, bytes: 2) {
-            case 3: return unsigned(at: entry + 8, bytes: 2)
-            case 4: return unsigned(at: entry + 8, bytes: 4)
-            default: return nil
+    /// What an XMP packet says. Pillow's way to read it: the first match of `tiff:Orientation(="|>)([0-9])`, whatever the XML around it.
+    static func number(inXMP packet: UnsafeRawBufferPointer) -> Int? {
+        let (prefix, name) = (Array("tiff:".utf8), Array("Orientation".utf8))
+        var at = 0
+        // A capital O is seldom: a search for it is as fast as memory.
+        while let base = packet.baseAddress, at < packet.count, let found = memchr(base + at, 0x4F, packet.count - at) {
+            at = UnsafeRawPointer(found) - base
+            let rest = packet[at...]
+            at += 1
+            guard rest.starts(with: name), packet[..<rest.startIndex].suffix(prefix.count).elementsEqual(prefix) else { continue }
+            let value = rest.dropFirst(name.count)
+            for sign in ["=\"", ">"] where value.starts(with: sign.utf8) {
+                if let digit = value.dropFirst(sign.utf8.count).first, (0x30...0x39).contains(digit) { return Int(digit) - 0x30 }
             }
         }
         return nil
-    }
-
-    private func unsigned(at offset: Int, bytes count: Int) -> Int? {
-        guard offset <= bytes.count - count else { return nil }
-        let digits = bytes[offset..<offset + count]
-        func value(_ digits: some Sequence<UInt8>) -> Int { digits.reduce(0) { $0 << 8 | Int($1) } }
-        return isLittleEndian ? value(digits.reversed()) : value(digits)
     }
 }

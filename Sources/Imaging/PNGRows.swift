@@ -13,7 +13,7 @@ final class PNGRows: RowDecoder {
     let height: Int
     /// The only owner of it.
     private let decoder: OpaquePointer
-    private var time: TimeLimit?
+    private var limit: DecodeLimit?
 
     /// - Parameter bytes: must outlive the decoder.
     /// - Throws: `ImageError`; a check sum that fails is an error in every chunk.
@@ -23,19 +23,19 @@ final class PNGRows: RowDecoder {
         guard width > 0, height > 0 else { throw .corrupt("it has \(width) x \(height) pixels") }
         try limits.check(width: width, height: height)
         if chunks.frames > 1 { throw .unsupportedFormat("an animated PNG image") }
-        if chunks.isInterlaced {
-            // As `read_even_rows` takes it.
-            try limits.check(memory: 3 * width * ((height + 1) / 2 + 1), width: width, height: height, kind: "an interlaced PNG")
-        }
+        // As `read_even_rows` takes it.
+        let held = chunks.isInterlaced ? 3 * width * ((height + 1) / 2 + 1) : 0
+        try limits.check(memory: held, width: width, height: height, kind: "an interlaced PNG")
         let description = ImageDescription(
-            format: .png, width: width, height: height, orientation: chunks.exif.map { Orientation(exif: $0) } ?? .upright,
-            colorMode: chunks.colorMode)
-        return OpenedImage(rows: PNGRows(bytes, width: width, height: height), description: description)
+            format: .png, width: width, height: height, orientation: chunks.orientation, colorMode: chunks.colorMode)
+        let rows = PNGRows(bytes, width: width, height: height, cutChunk: chunks.cutChunk)
+        return OpenedImage(rows: rows, description: description, cost: .png(chunks, held: held, bytes: bytes.count))
     }
 
-    private init(_ bytes: UnsafeRawBufferPointer, width: Int, height: Int) {
+    private init(_ bytes: UnsafeRawBufferPointer, width: Int, height: Int, cutChunk: Int?) {
         // It fails for want of a few kilobytes only; then Swift's own allocations end the process, too.
-        guard let decoder = png_rows_create(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count) else {
+        let pointer = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        guard let decoder = png_rows_create(pointer, bytes.count, cutChunk ?? bytes.count) else {
             fatalError("libpng: no memory")
         }
         self.decoder = decoder
@@ -45,9 +45,9 @@ final class PNGRows: RowDecoder {
 
     deinit { png_rows_destroy(decoder) }
 
-    func start(columns: Range<Int>, rows: Range<Int>, time: TimeLimit) throws(ImageError) {
-        self.time = time
-        guard png_rows_start(decoder, time.nanoseconds) else { throw failure() }
+    func start(columns: Range<Int>, rows: Range<Int>, limit: DecodeLimit) throws(ImageError) {
+        self.limit = limit
+        guard png_rows_start(decoder, limit.forRows()) else { throw failure() }
     }
 
     func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) throws(ImageError) {
@@ -65,7 +65,7 @@ final class PNGRows: RowDecoder {
 
     private func failure() -> ImageError {
         switch png_rows_failure(decoder) {
-        case ROWS_LATE: time?.error ?? .corrupt("no time")
+        case ROWS_STOPPED: .tooSlow(limit: limit?.allowed ?? .zero)
         case ROWS_NO_MEMORY: .tooLarge(width: width, height: height, limit: "the memory that is free")
         default: .corrupt(String(cString: png_rows_message(decoder)))
         }

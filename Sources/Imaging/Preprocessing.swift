@@ -70,18 +70,18 @@ public struct Preprocessing: Sendable, Equatable {
     /// - Precondition: `problem` is nil.
     public func crop(_ image: RGBImage) throws(ImageError) -> RGBImage {
         let size = (image.width, image.height)
-        return try crop(MemoryRows(image), stored: size, .upright, TimeLimit(.seconds(3600), deadline: nil))
+        return try crop(MemoryRows(image), stored: size, .upright, DecodeLimit(.seconds(3600)))
     }
 
     /// Makes the crop of an image's rows: every one of them is read.
     ///
     /// - Parameter stored: the size that the file gives.
     func crop(
-        _ source: any RowDecoder, stored: (width: Int, height: Int), _ orientation: Orientation, _ time: TimeLimit
+        _ source: any RowDecoder, stored: (width: Int, height: Int), _ orientation: Orientation, _ limit: DecodeLimit
     ) throws(ImageError) -> RGBImage {
         if let problem { preconditionFailure(problem) }
         let plan = CropPlan(self, stored: stored, width: source.width, height: source.height, orientation)
-        try source.start(columns: plan.columns.used, rows: plan.rows.used, time: time)
+        try source.start(columns: plan.columns.used, rows: plan.rows.used, limit: limit)
         var pixels = [UInt8](repeating: 0, count: 3 * width * height)
         if cropMode == .border, plan.x.count < width || plan.y.count < height { fill(&pixels) }
         let result = pixels.withUnsafeMutableBufferPointer { pixels in

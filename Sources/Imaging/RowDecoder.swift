@@ -6,7 +6,7 @@ protocol RowDecoder: AnyObject {
     var height: Int { get }
 
     /// Takes the memory that decoding needs. Of the rows only `columns` of `rows` will matter; the others may hold anything.
-    func start(columns: Range<Int>, rows: Range<Int>, time: TimeLimit) throws(ImageError)
+    func start(columns: Range<Int>, rows: Range<Int>, limit: DecodeLimit) throws(ImageError)
     /// Writes the next `count` rows, (count, width, 3).
     func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) throws(ImageError)
     /// After the last row: reads the end of the file, and tells what was passed over.
@@ -17,6 +17,7 @@ protocol RowDecoder: AnyObject {
 struct OpenedImage {
     var rows: any RowDecoder
     var description: ImageDescription
+    var cost: DecodeCost
 }
 
 /// Rows of an image in memory.
@@ -29,7 +30,7 @@ final class MemoryRows: RowDecoder {
     var width: Int { image.width }
     var height: Int { image.height }
 
-    func start(columns: Range<Int>, rows: Range<Int>, time: TimeLimit) {}
+    func start(columns: Range<Int>, rows: Range<Int>, limit: DecodeLimit) {}
 
     func read(_ count: Int, into rows: UnsafeMutablePointer<UInt8>) {
         let bytes = 3 * image.width

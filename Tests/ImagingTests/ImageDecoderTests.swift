@@ -7,7 +7,7 @@ struct ImageDecoderTests {
     @Test("every kind of image decodes to Pillow's bits")
     func everyKind() throws {
         let rows = try TestData.table("decoded.csv")
-        #expect(rows.count > 70)
+        #expect(rows.count > 110)
         for row in rows {
             let decoded = try ImageDecoder().decode(TestData.fixture(row[0]))
             #expect(row[0].hasSuffix(decoded.description.format == .jpeg ? "jpg" : decoded.description.format.rawValue), "\(row)")
@@ -28,10 +28,13 @@ struct ImageDecoderTests {
             "no_end_chunk.png": ["all rows are there, but the file ends before its end chunk"],
             "jfif_9.jpg": ["Warning: unknown JFIF revision number 9.01"],
             "odd_scan_parameters.jpg": ["Invalid SOS parameters for sequential JPEG"],
+            "odd_largest_chunk.png": ["all rows are there, but the file ends before its end chunk"],
         ]
         for row in try TestData.table("decoded.csv") {
             let decoded = try ImageDecoder().crop(TestData.fixture(row[0]), for: preprocessing(32, 32))
-            #expect(decoded.description.warnings == expected[row[0], default: []], "\(row[0])")
+            let isStray = row[0].hasPrefix("odd_stray_")
+            let warnings = isStray ? ["stray bytes before a marker were passed over"] : expected[row[0], default: []]
+            #expect(decoded.description.warnings == warnings, "\(row[0])")
         }
     }
 
@@ -168,18 +171,6 @@ struct ImageDecoderTests {
         #expect(refusal(bomb) == .corrupt("more than 200 scans"))
         #expect(refusal(data, ImageDecoder(limits: ImageLimits(scans: 9))) == .corrupt("more than 9 scans"))
         #expect(refusal(data, ImageDecoder(limits: ImageLimits(scans: 10))) == nil)
-    }
-
-    @Test("kinds of JPEG that are not served are called unsupported, not corrupt")
-    func unsupportedKinds() throws {
-        let data = try TestData.fixture("yuv420.jpg")
-        let header = try #require(data.firstRange(of: Data([0xFF, 0xC0])))
-        var lossless = data
-        lossless[header.lowerBound + 1] = 0xC3
-        #expect(refusal(lossless) == .unsupportedFormat("a lossless or hierarchical JPEG"))
-        var deep = data
-        deep[header.lowerBound + 4] = 12
-        #expect(refusal(deep) == .unsupportedFormat("a JPEG of 12 bits a sample"))
     }
 
     @Test("one decoder serves many threads at the same time")

@@ -1,6 +1,7 @@
 import Foundation
-import Imaging
 import Testing
+
+@testable import Imaging
 
 /// Against the reference data beside the package.
 @Suite("Reference data", .enabled(if: TestData.hasShared, "the folder of reference data, ../shared, is not beside the package"))
@@ -80,6 +81,29 @@ struct SharedDataTests {
         let expected = RGBImage(width: cat.width, height: cat.height, pixels: gray.flatMap { [$0, $0, $0] })
         #expect(decoded == expected)
         #expect(try settings.crop(decoded) == settings.crop(expected))
+    }
+
+    /// Files as people have them; the pixels of each kind are held against Pillow's in make_images.py's.
+    @Test(
+        "what people really have is accepted, and turned upright",
+        .enabled(if: TestData.hasShared("field/index.json"), "../shared has no folder of such files"))
+    func field() throws {
+        struct Row: Decodable {
+            var file: String
+            var upright: [Int]?
+
+            enum CodingKeys: String, CodingKey {
+                case file
+                case upright = "upright_size"
+            }
+        }
+        let rows = try JSONDecoder().decode([Row].self, from: Data(contentsOf: TestData.shared.appending(path: "field/index.json")))
+        for row in rows.filter({ $0.upright != nil }) {
+            let data = try Data(contentsOf: TestData.shared.appending(path: "field/\(row.file)"))
+            let decoded = try ImageDecoder().decode(data).description
+            let size = [decoded.width, decoded.height]
+            #expect(row.upright == (decoded.orientation.swapsAxes ? size.reversed() : size), "\(row.file)")
+        }
     }
 
     private func image(_ path: String) throws -> Data { try Data(contentsOf: TestData.shared.appending(path: "images/\(path)")) }

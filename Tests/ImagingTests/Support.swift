@@ -7,7 +7,8 @@ enum TestData {
 
     /// Reference data and images too large, or not free enough, for the repository: a folder beside the package.
     static let shared = URL(filePath: #filePath).appending(path: "../../../../shared").standardized
-    static let hasShared = FileManager.default.fileExists(atPath: shared.appending(path: "golden/preprocess/index.json").path)
+    static let hasShared = hasShared("golden/preprocess/index.json")
+    static func hasShared(_ path: String) -> Bool { FileManager.default.fileExists(atPath: shared.appending(path: path).path) }
 
     static func fixture(_ name: String) throws -> Data { try Data(contentsOf: fixtures.appending(path: name)) }
 
@@ -28,10 +29,17 @@ extension ImageDecoder {
         return try result.get()
     }
 
-    func crop(_ data: Data, for preprocessing: Preprocessing, deadline: ContinuousClock.Instant? = nil) throws(ImageError) -> DecodedImage {
+    func crop(
+        _ data: Data, for preprocessing: Preprocessing, deadline: ContinuousClock.Instant? = nil, isAbandoned: (() -> Bool)? = nil
+    ) throws(ImageError) -> DecodedImage {
         let result = data.withUnsafeBytes { bytes in
-            Result { () throws(ImageError) in try crop(bytes, for: preprocessing, deadline: deadline) }
+            Result { () throws(ImageError) in try crop(bytes, for: preprocessing, deadline: deadline, isAbandoned: isAbandoned) }
         }
+        return try result.get()
+    }
+
+    func inspect(_ data: Data) throws(ImageError) -> (description: ImageDescription, cost: DecodeCost) {
+        let result = data.withUnsafeBytes { bytes in Result { () throws(ImageError) in try inspect(bytes) } }
         return try result.get()
     }
 }

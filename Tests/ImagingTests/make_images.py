@@ -164,13 +164,147 @@ colours |= {name: "rgba" if "alpha" in name else "rgb" for name in files if name
 files["exif_7.jpg"] = encoded(small, exif=exif(7))
 colours["exif_7.jpg"] = "rgb"
 
-# What is refused.
-refused = {
+# --- What people really have: files that are odd, and whole.
+def tiff(*entries, mark=None, order="<"):
+    """EXIF data: entries of a tag, a type, a count and four bytes."""
+    mark = mark or (b"II*\0" if order == "<" else b"MM\0*")
+    return (mark + struct.pack(order + "IH", 8, len(entries))
+            + b"".join(struct.pack(order + "HHI", tag, kind, count) + value for tag, kind, count, value in entries) + b"\0" * 4)
+
+def oriented(value, **options):
+    return tiff((0x0112, 3, 1, struct.pack(options.get("order", "<") + "HH", value, 0)), **options)
+
+def xmp(value, form='tiff:Orientation="%d"'):
+    return (b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description ' + form.encode() % value + b"/></rdf:RDF></x:xmpmeta>")
+
+def with_app1(data, *segments):
+    app1 = b"".join(b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment for segment in segments)
+    return data[:2] + app1 + data[2:]
+
+EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+plain = encoded(tiny)
+no_orientation = tiff((0x0131, 2, 4, b"cat\0"))
+metadata = {
+    "xmp_6": [XMP + xmp(6)],
+    "xmp_8_as_element": [XMP + xmp(8, "><tiff:Orientation>%d</tiff:Orientation")],
+    "two_xmp_3_6": [XMP + xmp(3), XMP + xmp(6)],
+    "exif_6_xmp_8": [XMP + xmp(8), EXIF + oriented(6)],
+    "exif_1_xmp_8": [EXIF + oriented(1), XMP + xmp(8)],
+    "exif_9_xmp_8": [EXIF + oriented(9), XMP + xmp(8)],
+    "exif_silent_xmp_8": [EXIF + no_orientation, XMP + xmp(8)],
+    "exif_named_twice": [EXIF + EXIF + oriented(6)],
+    "exif_mark_swapped_intel": [EXIF + oriented(6, mark=b"II\0*")],
+    "exif_mark_swapped_motorola": [EXIF + oriented(5, mark=b"MM*\0", order=">")],
+    "exif_in_two_segments": [EXIF + oriented(6)[:12], EXIF + oriented(6)[12:]],
+    "exif_two_values": [EXIF + tiff((0x0112, 3, 2, struct.pack("<HH", 6, 1)))],
+    "exif_as_float": [EXIF + tiff((0x0112, 11, 1, struct.pack("<f", 8)))],
+    "exif_as_text": [EXIF + tiff((0x0112, 2, 2, b"6\0\0\0"))],
+    "exif_value_outside": [EXIF + tiff((0x010F, 2, 20, struct.pack("<I", 1000)), (0x0112, 3, 1, struct.pack("<HH", 6, 0)))],
+}
+odd = {f"odd_{name}.jpg": with_app1(plain, *segments) for name, segments in metadata.items()}
+
+def before(data, marker, stray):
+    at = data.rindex(marker)
+    return data[:at] + stray + data[at:]
+
+restarts = encoded(tiny, restart_marker_blocks=1)
+odd |= {
+    "odd_stray_before_tables.jpg": before(plain, b"\xff\xdb", b"\0"),
+    "odd_stray_before_frame.jpg": before(plain, b"\xff\xc0", b"text, and \xff\0\xff\0"),
+    "odd_stray_before_codes.jpg": before(plain, b"\xff\xc4", b"\0" * 16),
+    "odd_stray_before_scan.jpg": before(plain, b"\xff\xda", b"\xff\0" * 3),
+    "odd_stray_before_end.jpg": before(plain, b"\xff\xd9", b"\0" * 16),
+    "odd_stray_before_end_2.jpg": before(plain, b"\xff\xd9", b"\xff\0" * 12),
+    "odd_stray_before_restarts.jpg": before(before(restarts, b"\xff\xd1", b"\0" * 9), b"\xff\xd4", b"\0\0"),
+    "odd_stray_before_later_scan.jpg": before(encoded(tiny, progressive=True), b"\xff\xda", b"\0" * 4),
+}
+
+def raw_profile(block):
+    """As ImageMagick writes it."""
+    lines = block.hex()
+    return b"\nexif\n%8d\n" % len(block) + b"\n".join(lines[at : at + 72].encode() for at in range(0, len(lines), 72)) + b"\n"
+
+def text(keyword, content): return chunk(b"tEXt", keyword + b"\0" + content)
+def ztext(keyword, content): return chunk(b"zTXt", keyword + b"\0\0" + zlib.compress(content))
+def itext(keyword, content, compressed=False):
+    return chunk(b"iTXt", keyword + b"\0" + bytes([compressed, 0]) + b"en\0\0" + (zlib.compress(content) if compressed else content))
+
+PROFILE, PACKET = b"Raw profile type exif", b"XML:com.adobe.xmp"
+chunks = {
+    "raw_profile_6": [text(PROFILE, raw_profile(EXIF + oriented(6)))],
+    "raw_profile_6_compressed": [ztext(PROFILE, raw_profile(EXIF + oriented(6)))],
+    "raw_profile_6_international": [itext(PROFILE, raw_profile(EXIF + oriented(6)), True)],
+    "raw_profile_6_exif_8": [chunk(b"eXIf", oriented(8)), text(PROFILE, raw_profile(EXIF + oriented(6)))],
+    "raw_profile_silent_xmp_6": [text(PROFILE, raw_profile(EXIF + no_orientation)), itext(PACKET, xmp(6))],
+    "xmp_6": [itext(PACKET, xmp(6))],
+    "xmp_6_compressed": [itext(PACKET, xmp(6), True)],
+    "xmp_6_as_text": [text(PACKET, xmp(6))],
+    "text_exif_6": [text(b"exif", EXIF + oriented(6))],
+    "two_exif_6_8": [chunk(b"eXIf", oriented(6)), chunk(b"eXIf", oriented(8))],
+    "exif_named": [chunk(b"eXIf", EXIF + oriented(6))],
+}
+odd |= {f"odd_{name}.png": png(rgb, 8, 2, *some) for name, some in chunks.items()}
+odd["odd_xmp_behind.png"] = png(rgb, 8, 2, behind=[itext(PACKET, xmp(8))])
+
+def small_window(data):
+    """Announces a window of 256 bytes in the zlib header, with its check bits right; distances go further back."""
+    at = data.index(b"IDAT")
+    length = struct.unpack(">I", data[at - 4 : at])[0]
+    pixels = bytearray(data[at + 4 : at + 4 + length])
+    pixels[0:2] = struct.pack(">H", next(0x0800 | flags for flags in range(0x80, 0xC0) if (0x0800 | flags) % 31 == 0))
+    return data[: at - 4] + chunk(b"IDAT", bytes(pixels)) + data[at + 8 + length :]
+
+odd["odd_small_window.png"] = small_window(png(np.concatenate([rgb] * 2, 0), 8, 2))
+whole = png(rgb[:6], 8, 2)
+pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rgb[:6]))
+# One chunk of image data that claims the largest size, and goes on past the file's end: the pixels are in it, and all that follows.
+odd["odd_largest_chunk.png"] = whole[: whole.index(b"IDAT") - 4] + struct.pack(">I", 0x7FFFFFFF) + b"IDAT" + pixels + b"\0\0\0\0" + whole[-12:]
+colours |= {name: "rgb" for name in odd}
+
+def riff(*some):
+    body = b"WEBP" + b"".join(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in some)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+def u24(number): return struct.pack("<I", number)[:3]
+def extended(size, flags, *some): return riff((b"VP8X", bytes([flags, 0, 0, 0]) + u24(size[0] - 1) + u24(size[1] - 1)), *some)
+
+def one_frame(image, size, place, flags=0, **options):
+    """An animation of a single frame that lies at a place, even numbers, of an image of some size."""
+    still = webp(image, **options)
+    frame = u24(place[0] // 2) + u24(place[1] // 2) + u24(image.width - 1) + u24(image.height - 1) + u24(100) + b"\2"
+    start = 12 if still[12:16] != b"VP8X" else 30
+    return extended(size, 2 | flags, (b"ANIM", b"\xff\xff\xff\xff\0\0"), (b"ANMF", frame + still[start:]))
+
+picture = webp(tiny, quality=80)[12:]
+pixels = (picture[:4], picture[8 : 8 + struct.unpack("<I", picture[4:8])[0]])
+odd |= {
+    "odd_one_frame.webp": one_frame(tiny, tiny.size, (0, 0), quality=80),
+    "odd_one_frame_lossless.webp": one_frame(tiny, tiny.size, (0, 0), lossless=True),
+    "odd_one_frame_smaller.webp": one_frame(tiny, (80, 60), (14, 8), quality=80),
+    "odd_one_frame_transparent.webp": one_frame(rgba, (210, 140), (10, 6), 16, quality=80),
+    "odd_exif_named_twice.webp": extended(tiny.size, 8, pixels, (b"EXIF", EXIF + EXIF + oriented(6))),
+    "odd_xmp_6.webp": extended(tiny.size, 4, pixels, (b"XMP ", xmp(6))),
+    "odd_exif_silent_xmp_8.webp": extended(tiny.size, 12, pixels, (b"EXIF", no_orientation), (b"XMP ", xmp(8))),
+}
+colours |= {name: "rgba" if "transparent" in name else "rgb" for name in odd if name.endswith(".webp")}
+files |= odd
+
+def endless(interlaced):
+    """A pixel whose image data goes on for 48 MiB."""
+    deflate = zlib.compressobj(9)
+    data = b"".join(deflate.compress(bytes(1 << 20)) for _ in range(48)) + deflate.flush()
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, interlaced)) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+# What no table lists: it is refused, or takes long for its size.
+unlisted = {
+    "flat.png": (lambda out: (Image.new("1", (4096, 4096)).save(out, "PNG"), out.getvalue())[1])(io.BytesIO()),
+    "endless.png": endless(False),
+    "endless_interlaced.png": endless(True),
     "animation.webp": webp(tiny, save_all=True, append_images=[tiny.rotate(180)], duration=100),
     "animation.png": (lambda out: (tiny.save(out, "PNG", save_all=True, append_images=[tiny.rotate(180)]), out.getvalue())[1])(io.BytesIO()),
 }
 
-for name, data in (files | refused).items():
+for name, data in (files | unlisted).items():
     with open(f"{FIXTURES}/{name}", "wb") as out:
         out.write(data)
 
@@ -183,8 +317,10 @@ with open(f"{FIXTURES}/decoded.csv", "w") as out:
     out.write("file,colour,width,height,orientation,crc32 of the RGB pixels\n")
     for name, data in sorted(files.items()):
         image = Image.open(io.BytesIO(data))
-        orientation = image.getexif().get(0x0112, 1)
+        orientation = image.getexif().get(0x0112)
+        if orientation not in range(1, 9):
+            orientation = 1  # to ImageOps.exif_transpose
         if image.mode == "I;16":
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         pixels = zlib.crc32(image.convert("RGB").tobytes())
-        out.write(f"{name},{colours[name]},{image.width},{image.height},{orientation},{pixels:08x}\n")
+        out.write(f"{name},{colours[name]},{image.width},{image.height},{int(orientation)},{pixels:08x}\n")

@@ -33,8 +33,8 @@ int64_t jpeg_rows_held_bytes(const struct jpeg_rows *decoder);
 /// Sets the scale to `eighths` / 8, from 1 to 8, and tells the size that the rows then have.
 bool jpeg_rows_set_scale(struct jpeg_rows *decoder, int eighths, int *width, int *height);
 
-/// Takes memory and, where there are several scans, decodes all of them: within `nanoseconds`.
-bool jpeg_rows_start(struct jpeg_rows *decoder, int64_t nanoseconds);
+/// Takes memory and, where there are several scans, decodes all of them. This and what follows ends early at the limit.
+bool jpeg_rows_start(struct jpeg_rows *decoder, struct rows_limit limit);
 
 /// Writes the next `count` rows: (count, width, 3) red, green, blue; or (count, width, 4) for JPEG_ROWS_CMYK, as stored.
 bool jpeg_rows_read(struct jpeg_rows *decoder, uint8_t *rows, int count);
@@ -42,7 +42,7 @@ bool jpeg_rows_read(struct jpeg_rows *decoder, uint8_t *rows, int count);
 /// After the last row: reads the end of the file. `left` are the bytes behind the end marker.
 bool jpeg_rows_finish(struct jpeg_rows *decoder, size_t *left);
 
-/// What was passed over, from 0 on; NULL behind the last. In libjpeg's words.
+/// What was passed over, from 0 on; NULL behind the last. Mostly in libjpeg's words.
 const char *jpeg_rows_note(const struct jpeg_rows *decoder, int index);
 
 enum rows_failure jpeg_rows_failure(const struct jpeg_rows *decoder);

@@ -11,13 +11,14 @@
 
 struct png_rows;
 
-/// NULL for want of memory. `bytes` are read until the decoder is destroyed.
-struct png_rows *png_rows_create(const uint8_t *bytes, size_t count);
+/// NULL for want of memory. `bytes` are read until the decoder is destroyed. `cut_chunk` is where a chunk of image data begins that claims to
+/// go on past the file's end, `count` where there is none: its rows may be whole all the same.
+struct png_rows *png_rows_create(const uint8_t *bytes, size_t count, size_t cut_chunk);
 void png_rows_destroy(struct png_rows *decoder);
 
-/// Reads all up to the first pixel and, where the file is interlaced, what makes up the even rows, within `nanoseconds`: those are kept,
-/// 3 bytes a pixel, and the odd ones are the file's last pass.
-bool png_rows_start(struct png_rows *decoder, int64_t nanoseconds);
+/// Reads all up to the first pixel and, where the file is interlaced, what makes up the even rows: those are kept, 3 bytes a pixel, and the
+/// odd ones are the file's last pass. This and what follows ends early at the limit.
+bool png_rows_start(struct png_rows *decoder, struct rows_limit limit);
 
 /// Writes the next row, (width, 3): gray repeated, palettes looked up, alpha dropped, of 16 bits the upper 8.
 bool png_rows_read(struct png_rows *decoder, uint8_t *row);
