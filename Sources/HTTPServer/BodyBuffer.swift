@@ -11,7 +11,7 @@ final class BodyBuffer: @unchecked Sendable {
     private static let largestStep = 1 << 20
 
     private(set) var count = 0
-    private var capacity = 0
+    private(set) var capacity = 0
     private var memory: UnsafeMutableRawPointer?
     /// Given back with the memory.
     private let share: BodyMemory.Share

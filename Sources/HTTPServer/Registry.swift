@@ -10,6 +10,8 @@ final class Registry: Sendable {
         var perClient: [ClientKey: Int] = [:]
         /// The connections in the reserve, the oldest first.
         var reserve: [Connection] = []
+        /// Connections within the limits: all but those that are or were in the reserve.
+        var ordinary = 0
         var accepted = 0
         var refusals: [String: Int] = [:]
         var starvedAccepts = 0
@@ -25,30 +27,33 @@ final class Registry: Sendable {
     /// Why a new connection of this client is to go into the reserve; nil where it is within the limits.
     func refusal(for client: String, _ configuration: ServerConfiguration) -> Refusal? {
         table.withLock {
-            if $0.connections.count - $0.reserve.count >= configuration.connectionLimit { return .tooManyConnections }
+            if $0.ordinary >= configuration.connectionLimit { return .tooManyConnections }
             guard let limit = configuration.connectionShare, !configuration.isTrusted(client) else { return nil }
             return $0.perClient[ClientKey(client), default: 0] >= limit ? .tooManyConnectionsFromClient : nil
         }
     }
 
-    /// Enters a new connection; false where it is one for the reserve, and that is full of probes being answered.
+    /// Enters a new connection; false where it is one for the reserve, and that is full of probes being answered. One thread only.
     func add(_ connection: Connection, reserve size: Int) -> Bool {
-        let isTaken = table.withLock {
+        if connection.reserve != nil {
+            let others = table.withLock { $0.reserve }
+            if others.count >= size {
+                guard let gone = others.first(where: { $0.giveWay() }) else { return false }
+                table.withLock { $0.reserve.removeAll { $0 === gone } }
+            }
+        }
+        table.withLock {
             if connection.reserve != nil {
-                if $0.reserve.count >= size {
-                    guard let index = $0.reserve.firstIndex(where: { $0.giveWay() }) else { return false }
-                    $0.reserve.remove(at: index)
-                }
                 $0.reserve.append(connection)
             } else {
+                $0.ordinary += 1
                 $0.perClient[ClientKey(connection.client), default: 0] += 1
             }
             $0.connections[connection.socket] = connection
             $0.accepted += 1
-            return true
         }
-        if isTaken { receivers.withLock { $0[connection.socket] = connection } }
-        return isTaken
+        receivers.withLock { $0[connection.socket] = connection }
+        return true
     }
 
     func remove(_ connection: Connection) {
@@ -57,6 +62,7 @@ final class Registry: Sendable {
             if connection.reserve != nil {
                 $0.reserve.removeAll { $0 === connection }
             } else {
+                $0.ordinary -= 1
                 let key = ClientKey(connection.client)
                 let left = ($0.perClient[key] ?? 1) - 1
                 $0.perClient[key] = left > 0 ? left : nil
