@@ -7,7 +7,7 @@ import Glibc
 // What C holds:           retained by               released by
 // the daemon's `cls`      nobody; DaemonHandle's owner keeps the core alive until MHD_stop_daemon has returned
 // a connection's context  connectionChanged(STARTED)  connectionChanged(CLOSED)
-// a request's context     requestLineArrived          requestCompleted
+// a request's context     nobody; the connection's context keeps it until requestCompleted, or CLOSED where that never comes
 
 /// A running daemon with its one epoll thread.
 // Sendable because of the calls made on it, MHD_add_connection is made by one thread only, and MHD_stop_daemon once,
@@ -34,9 +34,10 @@ func startDaemon(_ core: ServerCore) throws -> DaemonHandle {
     let idleSeconds = core.configuration.idleTimeout.components
     let daemon = mhd_start_epoll_thread(
         Unmanaged.passUnretained(core).toOpaque(), requestAdvanced, requestLineArrived, requestCompleted, connectionChanged,
-        core.configuration.headerLimit,
+        // The heads that the daemon gets are short: this is for bodies on their way, and for the head of the answer.
+        32 << 10,
         // Ours is kept by the registry; one that has just left it may still be the daemon's.
-        UInt32(core.configuration.connectionLimit) * 2 + 64,
+        UInt32(core.configuration.connectionLimit + core.configuration.probeReserve) * 2 + 64,
         UInt32(idleSeconds.seconds + (idleSeconds.attoseconds > 0 ? 1 : 0)))
     guard let daemon else {
         throw ServerError(message: "Cannot start an HTTP thread: \(errorText(errno)). Raise the limits of threads and open files.")
@@ -48,34 +49,58 @@ private func core(_ cls: UnsafeMutableRawPointer?) -> ServerCore? {
     cls.map { Unmanaged<ServerCore>.fromOpaque($0).takeUnretainedValue() }
 }
 
-/// A connection was opened or is about to be closed.
-private func connectionChanged(
-    _ cls: UnsafeMutableRawPointer?, _ pointer: OpaquePointer?, _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
-    _ change: MHD_ConnectionNotificationCode
-) {
-    guard let core = core(cls), let pointer, let context else { return }
-    if change == .CONNECTION_NOTIFY_STARTED {
-        let connection = core.registry.connection(socket: mhd_connection_socket(pointer))
-        context.pointee = connection.map { Unmanaged.passRetained($0).toOpaque() }
-    } else if let held = context.pointee {
-        context.pointee = nil
-        let connection = Unmanaged<Connection>.fromOpaque(held).takeRetainedValue()
-        // Before the daemon closes the socket and its number can be given again.
-        core.registry.remove(connection)
-        if let leftover = connection.close() { core.reaper.linger(leftover) }
+/// A connection as the daemon's callbacks see it. Confined to the thread that serves it.
+private final class ConnectionContext {
+    let connection: Connection
+    /// The request that the daemon has come to.
+    var request: RequestContext?
+
+    init(_ connection: Connection) { self.connection = connection }
+
+    /// Ends the request, if there is one.
+    func end(inFull: Bool, daemonStatus: Int) {
+        request?.finished(inFull: inFull, daemonStatus: daemonStatus)
+        request = nil
     }
 }
 
-/// A request line is complete; returns what the request's further callbacks get as their context.
+private func context(of pointer: OpaquePointer) -> ConnectionContext? {
+    mhd_connection_context(pointer).map { Unmanaged<ConnectionContext>.fromOpaque($0).takeUnretainedValue() }
+}
+
+/// A connection was opened or is about to be closed.
+private func connectionChanged(
+    _ cls: UnsafeMutableRawPointer?, _ pointer: OpaquePointer?, _ held: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+    _ change: MHD_ConnectionNotificationCode
+) {
+    guard let core = core(cls), let pointer, let held else { return }
+    if change == .CONNECTION_NOTIFY_STARTED {
+        let connection = core.registry.connection(socket: mhd_connection_socket(pointer))
+        held.pointee = connection.map { Unmanaged.passRetained(ConnectionContext($0)).toOpaque() }
+    } else if let opaque = held.pointee {
+        held.pointee = nil
+        let context = Unmanaged<ConnectionContext>.fromOpaque(opaque).takeRetainedValue()
+        context.end(inFull: false, daemonStatus: 0)
+        // Before the daemon closes the socket and its number can be given again.
+        core.registry.remove(context.connection)
+        let remains = context.connection.close()
+        if let socket = remains.socket { core.reaper.linger(socket) }
+        for request in remains.requests { core.endUnserved(request, cutStatus: remains.cutStatus) }
+    }
+}
+
+/// The daemon has come to a request line; returns what the request's further callbacks get as their context.
 private func requestLineArrived(
     _ cls: UnsafeMutableRawPointer?, _ target: UnsafePointer<CChar>?, _ pointer: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
-    guard let core = core(cls), let pointer, let held = mhd_connection_context(pointer) else { return nil }
-    let connection = Unmanaged<Connection>.fromOpaque(held).takeUnretainedValue()
-    let exchange = Exchange(connection: connection, handle: ConnectionHandle(pointer: pointer))
+    guard let core = core(cls), let pointer, let context = context(of: pointer) else { return nil }
+    // Where the daemon did not tell the end of the one before.
+    context.end(inFull: false, daemonStatus: 0)
+    let exchange = Exchange(connection: context.connection, handle: ConnectionHandle(pointer: pointer))
     let target = target.map { String(cString: $0) } ?? ""
-    let context = RequestContext(core: core, connection: connection, exchange: exchange, target: target)
-    return Unmanaged.passRetained(context).toOpaque()
+    let request = RequestContext(core: core, connection: context.connection, exchange: exchange, target: target)
+    context.request = request
+    return Unmanaged.passUnretained(request).toOpaque()
 }
 
 /// The head is complete, a piece of the body is here, the body is complete, or a suspended request was resumed.
@@ -84,22 +109,21 @@ private func requestAdvanced(
     _ version: UnsafePointer<CChar>?, _ upload: UnsafePointer<CChar>?, _ uploadSize: UnsafeMutablePointer<Int>?,
     _ held: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> MHD_Result {
-    guard let pointer, let method, let version, let uploadSize, let held = held?.pointee else { return .NO }
-    let context = Unmanaged<RequestContext>.fromOpaque(held).takeUnretainedValue()
+    guard let pointer, let uploadSize, let request = context(of: pointer)?.request else { return .NO }
     let action: RequestContext.Action
-    if !context.hasHead {
-        action = context.headArrived(method: String(cString: method), version: String(cString: version), headers: headers(of: pointer))
+    if !request.hasHead {
+        action = request.headArrived()
     } else if uploadSize.pointee > 0 {
         let bytes = UnsafeRawBufferPointer(start: upload, count: uploadSize.pointee)
         uploadSize.pointee = 0
-        action = context.bodyArrived(bytes)
+        action = request.bodyArrived(bytes)
     } else {
-        action = context.requestArrived()
+        action = request.requestArrived()
     }
     switch action {
     case .proceed: return .YES
     case .close: return .NO
-    case .answer(let response): return queue(response, on: pointer, for: context)
+    case .answer(let response): return queue(response, on: pointer, for: request)
     }
 }
 
@@ -128,7 +152,7 @@ private func prepare(_ response: Response, for context: RequestContext) -> Opaqu
     let own = ["Content-Length", "X-Request-Id", "Connection", "Date", "Transfer-Encoding"]
     var headers = response.headers.filter { header in !own.contains { equalIgnoringCase($0, header.0) } }
     headers.append(("X-Request-Id", context.id))
-    if context.core.registry.isDraining { headers.append(("Connection", "close")) }
+    if context.endsConnection { headers.append(("Connection", "close")) }
     for (name, value) in headers {
         let isSendable = isToken(name) && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
         if !isSendable || MHD_add_response_header(made, name, value) != .YES {
@@ -144,29 +168,7 @@ private func requestCompleted(
     _ cls: UnsafeMutableRawPointer?, _ pointer: OpaquePointer?, _ held: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
     _ reason: MHD_RequestTerminationCode
 ) {
-    guard let pointer, let held, let opaque = held.pointee else { return }
-    held.pointee = nil
-    let context = Unmanaged<RequestContext>.fromOpaque(opaque).takeRetainedValue()
-    context.finished(inFull: reason == .REQUEST_TERMINATED_COMPLETED_OK, daemonStatus: Int(mhd_response_status(pointer)))
-}
-
-/// Collects the headers while MHD_get_connection_values runs.
-private final class HeaderList {
-    var headers: [(name: String, value: String)] = []
-}
-
-private func headers(of pointer: OpaquePointer) -> [(name: String, value: String)] {
-    let list = HeaderList()
-    // Returns how many there were.
-    _ = MHD_get_connection_values(pointer, .HEADER_KIND, collectHeader, Unmanaged.passUnretained(list).toOpaque())
-    return list.headers
-}
-
-private func collectHeader(
-    _ cls: UnsafeMutableRawPointer?, _ kind: MHD_ValueKind, _ name: UnsafePointer<CChar>?, _ value: UnsafePointer<CChar>?
-) -> MHD_Result {
-    guard let cls, let name else { return .NO }
-    let value = value.map { String(cString: $0) } ?? ""
-    Unmanaged<HeaderList>.fromOpaque(cls).takeUnretainedValue().headers.append((String(cString: name), value))
-    return .YES
+    guard let pointer else { return }
+    context(of: pointer)?.end(
+        inFull: reason == .REQUEST_TERMINATED_COMPLETED_OK, daemonStatus: Int(mhd_response_status(pointer)))
 }

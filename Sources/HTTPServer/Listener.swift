@@ -11,13 +11,23 @@ import struct Synchronization.Atomic
 final class Listener: Sendable {
     /// The port that was bound.
     let port: UInt16
+    /// The port for probes that was bound.
+    let probePort: UInt16?
     private let sockets: [Int32]
+    private let probeSockets: [Int32]
     private let wake: WakeUp
     private let isStopped = Atomic<Bool>(false)
 
-    init(host: String, port: UInt16) throws {
+    init(host: String, port: UInt16, probePort: UInt16?) throws {
         wake = try WakeUp()
         (sockets, self.port) = try bindAll(host: host, port: port)
+        do {
+            let bound = try probePort.map { try bindAll(host: host, port: $0) }
+            (probeSockets, self.probePort) = (bound?.sockets ?? [], bound?.port)
+        } catch {
+            for socket in sockets { closeSocket(socket) }
+            throw error
+        }
     }
 
     func stop() {
@@ -26,19 +36,24 @@ final class Listener: Sendable {
     }
 
     /// Closes sockets that no thread came to accept on.
-    func close() { for socket in sockets { closeSocket(socket) } }
+    func close() { for socket in sockets + probeSockets { closeSocket(socket) } }
 
     /// The thread's whole life: hands every new connection to `take`, until stopped; what waits by then is still
     /// taken, then the listening sockets are closed.
-    func run(take: (Int32, String) -> Void) {
+    /// - Parameters:
+    ///   - take: gets the socket, the peer's address, and whether it came to the port for probes.
+    ///   - starved: called where the process has no descriptors or memory left for a connection.
+    func run(take: (Int32, String, Bool) -> Void, starved: () -> Void) {
         while true {
             let isLast = isStopped.load(ordering: .sequentiallyConsistent)
             var isStarved = false
-            for socket in sockets { isStarved = acceptAll(on: socket, take: take) || isStarved }
+            for socket in probeSockets { isStarved = acceptAll(on: socket) { take($0, $1, true) } || isStarved }
+            for socket in sockets { isStarved = acceptAll(on: socket) { take($0, $1, false) } || isStarved }
+            if isStarved { starved() }
             if isLast { break }
             // Out of descriptors the sockets would stay ready for ever: wait a little for some to come back.
             var entries = [pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)]
-            if !isStarved { entries += sockets.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) } }
+            if !isStarved { entries += (sockets + probeSockets).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) } }
             // A failure (only EINTR is possible here) is an early wake-up.
             _ = poll(&entries, nfds_t(entries.count), isStarved ? 50 : -1)
         }

@@ -166,8 +166,7 @@ struct MultipartParser {
 
     private func parseHeaders(_ bytes: UnsafeRawBufferPointer) throws(Refusal) -> Field {
         var field = Field()
-        let text = String(decoding: bytes, as: UTF8.self)
-        for line in text.split(separator: "\r\n") {
+        for line in unfolded(String(decoding: bytes, as: UTF8.self)).split(separator: "\r\n") {
             guard let colon = line.firstIndex(of: ":"), isToken(line[..<colon]) else {
                 throw .badMultipart("Part \(fields.count + 1) has a header line that is none.")
             }
@@ -204,6 +203,17 @@ struct MultipartParser {
         guard allowed, boundary.last != " " else { throw .badMultipart("The boundary has a character that is not allowed there.") }
         return boundary
     }
+}
+
+/// The header lines of a part with those that were folded in one (RFC 5322, 2.2.3: a line break before a blank means nothing).
+private func unfolded(_ text: String) -> String {
+    guard text.contains("\r\n ") || text.contains("\r\n\t") else { return text }
+    var result = ""
+    for (index, line) in text.split(separator: "\r\n", omittingEmptySubsequences: false).enumerated() {
+        if index > 0, line.first != " ", line.first != "\t" { result += "\r\n" }
+        result += line
+    }
+    return result
 }
 
 /// A header's value with its parameters: `form-data; name="image"; filename="cat.jpg"`.

@@ -21,16 +21,14 @@ final class Reaper: Sendable {
     }
 
     private let registry: Registry
-    private let receiveTimeout: Duration
     private let period: Duration
     private let wake: WakeUp
     private let state = Mutex(State())
 
-    init(registry: Registry, receiveTimeout: Duration) throws {
+    /// - Parameter period: how precisely deadlines are kept, between 5 and 250 milliseconds.
+    init(registry: Registry, period: Duration) throws {
         self.registry = registry
-        self.receiveTimeout = receiveTimeout
-        // A deadline is kept to within an eighth of itself, and a quarter of a second.
-        period = max(min(receiveTimeout / 8, .milliseconds(250)), .milliseconds(5))
+        self.period = max(min(period, .milliseconds(250)), .milliseconds(5))
         wake = try WakeUp()
     }
 
@@ -84,8 +82,7 @@ final class Reaper: Sendable {
             lingering = kept
             if closed > 0 { state.withLock { $0.lingering -= closed } }
             if now >= nextScan {
-                let refusal = Refusal.requestTimeout(receiveTimeout)
-                for connection in registry.connections { connection.inspect(at: now, refusal: refusal) }
+                for connection in registry.connections { connection.inspect(at: now) }
                 nextScan = now + period
             }
         }
@@ -95,7 +92,7 @@ final class Reaper: Sendable {
     private static func readAway(_ socket: Int32, _ scratch: inout [UInt8]) -> Bool {
         // Bounded, so that one fast client cannot keep the thread from the others.
         for _ in 0..<16 {
-            let count = recv(socket, &scratch, scratch.count, Int32(MSG_DONTWAIT))
+            let count = recvfrom(socket, &scratch, scratch.count, Int32(MSG_DONTWAIT), nil, nil)
             if count == 0 { return true }
             if count < 0 { return errno != EAGAIN && errno != EINTR }
         }

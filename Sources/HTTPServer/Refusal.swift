@@ -16,6 +16,29 @@ extension Refusal {
     static func badRequest(_ detail: String) -> Refusal {
         Refusal(status: 400, code: "bad_request", title: "Bad request", detail: detail)
     }
+    static func targetTooLong(limit: Int) -> Refusal {
+        Refusal(
+            status: 414, code: "url_too_long", title: "URL too long",
+            detail: "The URL may have up to \(limit) bytes; send what is long in the body.")
+    }
+    static func tooManyQueryFields(limit: Int) -> Refusal {
+        Refusal(
+            status: 414, code: "too_many_query_fields", title: "Too many query fields",
+            detail: "The URL's query may have up to \(limit) fields.")
+    }
+    static func headTooLarge(limit: Int) -> Refusal {
+        Refusal(
+            status: 431, code: "head_too_large", title: "Headers too large",
+            detail: "The request's head may have up to \(limit) bytes; send shorter headers.")
+    }
+    static func tooManyFields(limit: Int) -> Refusal {
+        Refusal(
+            status: 431, code: "too_many_headers", title: "Too many headers",
+            detail: "A request may have up to \(limit) headers; send fewer.")
+    }
+    static let unsupportedVersion = Refusal(
+        status: 505, code: "unsupported_version", title: "HTTP version not supported",
+        detail: "The versions understood are HTTP/1.1 and HTTP/1.0.")
     static func badMultipart(_ detail: String) -> Refusal {
         Refusal(status: 400, code: "bad_multipart", title: "Broken multipart body", detail: detail)
     }
@@ -49,6 +72,21 @@ extension Refusal {
         status: 429, code: "too_many_connections", title: "Too many connections",
         detail: "This address has as many connections open as it may; reuse them, or try again in a moment.",
         headers: [("Retry-After", "1")])
+    static let onlyProbes = Refusal(
+        status: 404, code: "only_probes", title: "Not found",
+        detail: "This port answers probes alone; send other requests to the server's main port.")
+    static func uploadTooSlow(rate: Int) -> Refusal {
+        Refusal(
+            status: 408, code: "upload_too_slow", title: "Upload too slow",
+            detail: "A body has to arrive with at least \(rate) bytes a second; send it faster.")
+    }
+    static let tooManyBytesFromClient = Refusal(
+        status: 429, code: "too_many_bytes", title: "Too many bytes at once",
+        detail: "This address has as many bytes of request bodies in memory as it may; try again in a moment.",
+        headers: [("Retry-After", "1")])
+    static let outOfMemory = Refusal(
+        status: 503, code: "out_of_memory", title: "Out of memory",
+        detail: "The system has no memory left for the body; try again in a moment.", headers: [("Retry-After", "1")])
     static let shuttingDown = Refusal(
         status: 503, code: "shutting_down", title: "Shutting down",
         detail: "The server is going away; send the request to another instance, or again in a moment.",
@@ -56,6 +94,10 @@ extension Refusal {
     static let unanswered = Refusal(
         status: 500, code: "internal_error", title: "Internal error",
         detail: "The server dropped the request without an answer; this is a fault of the server.")
+    /// Where this happens, the executable's `recv` does not stand before the daemon's (see ReceiveHook.swift).
+    static let unverified = Refusal(
+        status: 500, code: "internal_error", title: "Internal error",
+        detail: "The request reached the server past its checks, and is not answered; this is a fault of the server.")
     static let unsendable = Refusal(
         status: 500, code: "internal_error", title: "Internal error",
         detail: "The server made an answer that cannot be sent; this is a fault of the server.")

@@ -32,9 +32,7 @@ public struct Part: Sendable {
     /// The part's `Content-Type`; the request's for a raw body.
     public let contentType: String?
 
-    let buffer: [UInt8]
-    /// Given back with the last part.
-    let share: BodyMemory.Share
+    let buffer: BodyBuffer
     let range: Range<Int>
 
     /// The size in bytes.
@@ -42,13 +40,13 @@ public struct Part: Sendable {
 
     /// Calls `body` with the bytes, which are valid only until it returns.
     public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-        try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        try withExtendedLifetime(buffer) { try body(UnsafeRawBufferPointer(rebasing: buffer.bytes[range])) }
     }
 }
 
 /// What became of a request, reported once its answer has gone out or its connection is lost.
 public struct CompletedRequest: Sendable {
-    /// What was asked. Where the head never became complete the method is empty and there are no headers.
+    /// What was asked, as far as it arrived: where the head never became complete the method may be empty.
     public let head: RequestHead
     /// As in the response's `X-Request-Id`.
     public let id: String

@@ -12,12 +12,14 @@ final class RequestContext {
     }
 
     let core: ServerCore
-    private(set) var id = RequestID.next()
+    let id: String
     private let connection: Connection
     private let exchange: Exchange
-    private let target: String
-    private let began = ContinuousClock.now
-    private var head: RequestHead?
+    /// Nil where the request came past the reader, and is not to be served.
+    private let head: RequestHead?
+    private let began: ContinuousClock.Instant
+    /// Whether ``headArrived()`` was called.
+    private(set) var hasHead = false
     private var upload: Upload?
     private var parts: [Part] = []
     private var bytesReceived = 0
@@ -33,30 +35,26 @@ final class RequestContext {
     private var isSentDirectly = false
     private var isHandedOver = false
 
+    /// - Parameter target: what the daemon takes for the request's target.
     init(core: ServerCore, connection: Connection, exchange: Exchange, target: String) {
         self.core = core
         self.connection = connection
         self.exchange = exchange
-        self.target = target
-        core.registry.requestStarted()
-        connection.requestStarted(exchange, deadline: began + core.configuration.receiveTimeout)
+        let made = RequestID.next()
+        head = connection.requestStarted(exchange, target: target, id: made)
+        id = head?.saneRequestID ?? made
+        began = head?.began ?? .now
+        if head == nil { core.registry.requestsStarted(1) }
     }
 
-    /// Whether ``headArrived(method:version:headers:)`` was called.
-    var hasHead: Bool { head != nil }
+    /// Whether the connection is to be closed after the answer.
+    var endsConnection: Bool { head == nil || core.registry.isDraining }
 
     /// The head is complete: everything that can be refused now is.
-    func headArrived(method: String, version: String, headers: [(name: String, value: String)]) -> Action {
+    func headArrived() -> Action {
+        hasHead = true
+        guard let head else { return refuseEarly(rendered(.unverified)) }
         do throws(Refusal) {
-            // First, so that the id is known whatever is wrong with the rest.
-            let unchecked = RequestHead(unparsed: target, method: method, headers: headers, client: connection.client, began: began)
-            head = unchecked
-            id = unchecked.saneRequestID ?? id
-            connection.headArrived(unchecked, id: id)
-            let head = try RequestHead(
-                method: method, target: target, version: version, headers: headers, client: connection.client, began: began)
-            self.head = head
-            connection.headArrived(head, id: id)
             if core.registry.isStopping { throw .shuttingDown }
             let upload = try Upload(head: head, configuration: core.configuration, memory: core.registry.bodyMemory)
             if let answer = core.refusal(head) {
@@ -66,7 +64,7 @@ final class RequestContext {
             } else {
                 self.upload = upload
             }
-            return .proceed
+            return connection.cutStatus == nil ? .proceed : .close
         } catch {
             return refuseEarly(rendered(error))
         }
@@ -118,7 +116,7 @@ final class RequestContext {
     }
 
     /// The answer to this request where the server refuses it.
-    func rendered(_ refusal: Refusal) -> Response { core.render(refusal, head) }
+    func rendered(_ refusal: Refusal) -> Response { core.rendered(refusal, head) }
 
     /// Notes what is sent, for the completion.
     func willSend(_ response: Response) {
@@ -132,18 +130,17 @@ final class RequestContext {
     func finished(inFull: Bool, daemonStatus: Int) {
         exchange.finish()
         let now = ContinuousClock.now
-        let configuration = core.configuration
-        // The inactivity timeout ends the waiting, this the dripping: no client that keeps to both is cut off.
-        connection.requestFinished(deadline: now + configuration.idleTimeout + configuration.receiveTimeout)
         let cutStatus = connection.cutStatus
         let status = cutStatus ?? sent?.status ?? (daemonStatus > 0 ? daemonStatus : 499)
         let isDelivered = inFull || isSentDirectly || cutStatus != nil || (sent == nil && daemonStatus > 0)
         core.completed(
             CompletedRequest(
-                head: head ?? RequestHead(unparsed: target, client: connection.client, began: began), id: id, status: status,
+                head: head ?? RequestHead(unparsed: "", method: "", headers: [], client: connection.client, began: began), id: id,
+                status: status,
                 delivered: isDelivered, bytesReceived: bytesReceived,
                 bytesSent: isDelivered && cutStatus == nil ? sent?.bodyCount ?? 0 : 0, received: received,
                 duration: now - began, context: sent?.context))
         core.registry.requestFinished()
+        connection.requestFinished(isKnown: head != nil)
     }
 }

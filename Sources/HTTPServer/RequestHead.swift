@@ -27,30 +27,25 @@ public struct RequestHead: Sendable {
 }
 
 extension RequestHead {
-    /// What is known of a request whose head never became complete, or is not to be trusted.
+    /// What is known of a request whose head did not become complete.
     init(
-        unparsed target: String, method: String = "", headers: [(name: String, value: String)] = [], client: String,
-        began: ContinuousClock.Instant
+        unparsed target: String, method: String, headers: [(name: String, value: String)], client: String, began: ContinuousClock.Instant
     ) {
         self.init(
-            method: method, path: String(target.prefix { $0 != "?" }), query: [], headers: withoutBlanks(headers),
-            contentLength: nil, clientAddress: client, began: began)
+            method: method, path: String(target.prefix { $0 != "?" }), query: [], headers: headers, contentLength: nil,
+            clientAddress: client, began: began)
     }
 
     /// Takes the request's target apart and holds the headers against RFC 9112; what two readers could understand
     /// differently (where the body ends, above all) is refused.
     init(
-        method: String, target: String, version: String, headers: [(name: String, value: String)], client: String,
-        began: ContinuousClock.Instant
+        _ line: RequestLine, headers: [(name: String, value: String)], client: String, began: ContinuousClock.Instant
     ) throws(Refusal) {
-        guard headers.allSatisfy({ isToken($0.name) }) else {
-            throw .badRequest("A header's name has a character that does not belong there.")
-        }
-        let (path, query) = try splitTarget(target)
+        let (path, query) = try splitTarget(line.target)
         func values(_ name: String) -> [String] { headers.filter { equalIgnoringCase($0.name, name) }.map(\.value) }
 
         let hosts = values("Host")
-        guard hosts.count == 1 || (hosts.isEmpty && version == "HTTP/1.0") else {
+        guard hosts.count == 1 || (hosts.isEmpty && line.version == .http10) else {
             throw .badRequest("A request has exactly one Host header; this one has \(hosts.count).")
         }
         let lengths = values("Content-Length")
@@ -60,8 +55,7 @@ extension RequestHead {
             throw .badRequest("Content-Length and Transfer-Encoding exclude each other; send one of them.")
         }
         if !codings.isEmpty {
-            guard version != "HTTP/1.0" else { throw .badRequest("HTTP/1.0 has no Transfer-Encoding; send a Content-Length.") }
-            // Compared with its blanks, as the daemon does, which would not take "chunked " for chunked.
+            guard line.version != .http10 else { throw .badRequest("HTTP/1.0 has no Transfer-Encoding; send a Content-Length.") }
             guard codings.count == 1, equalIgnoringCase(codings[0], "chunked") else { throw .unsupportedTransferEncoding }
         }
         var contentLength: Int?
@@ -72,8 +66,8 @@ extension RequestHead {
             contentLength = value
         }
         self.init(
-            method: method, path: path, query: query, headers: withoutBlanks(headers), contentLength: contentLength,
-            clientAddress: client, began: began)
+            method: line.method, path: path, query: query, headers: headers, contentLength: contentLength, clientAddress: client,
+            began: began)
     }
 
     /// The client's own request id, where it can be sent back and logged without harm.
@@ -85,19 +79,24 @@ extension RequestHead {
     }
 
     /// Whether a body follows the head.
-    var announcesBody: Bool { (contentLength ?? 0) > 0 || header("Transfer-Encoding") != nil }
-}
+    var announcesBody: Bool { (contentLength ?? 0) > 0 || isChunked }
 
-/// The daemon leaves the blanks after a value in place.
-private func withoutBlanks(_ headers: [(name: String, value: String)]) -> [(name: String, value: String)] {
-    headers.map { ($0.name, String(trimmed($0.value[...]))) }
+    /// Whether the body comes in chunks.
+    var isChunked: Bool { header("Transfer-Encoding") != nil }
+
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    var awaitsContinue: Bool { header("Expect").map { equalIgnoringCase($0, "100-continue") } ?? false }
+
+    /// Whether the connection ends with this request (RFC 9112, 9.3).
+    func isLast(of version: HTTPVersion) -> Bool {
+        let options = headers.filter { equalIgnoringCase($0.name, "Connection") }.flatMap { $0.value.split(separator: ",") }.map(trimmed)
+        if options.contains(where: { equalIgnoringCase($0, "close") }) { return true }
+        return version == .http10 && !options.contains { equalIgnoringCase($0, "keep-alive") }
+    }
 }
 
 private func splitTarget(_ target: String) throws(Refusal) -> (path: String, query: [(name: String, value: String)]) {
     var rest = target[...]
-    guard rest.utf8.allSatisfy({ (0x21...0x7E).contains($0) || $0 >= 0x80 }) else {
-        throw .badRequest("The URL has a space or a control character; percent-encode it.")
-    }
     // The absolute form that proxies are sent: the authority is the Host header's business.
     if let scheme = ["http://", "https://"].first(where: { rest.lowercased().hasPrefix($0) }) {
         rest = rest.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
@@ -138,7 +137,7 @@ func percentDecoded(_ text: Substring, plusIsSpace: Bool = false) -> String? {
     return String(validating: bytes, as: UTF8.self)
 }
 
-private func hexValue(_ byte: UInt8) -> UInt8? {
+func hexValue(_ byte: UInt8) -> UInt8? {
     switch byte {
     case 0x30...0x39: byte - 0x30
     case 0x41...0x46: byte - 0x41 + 10

@@ -26,10 +26,11 @@ public struct Response: Sendable {
 
     /// The whole response as it goes over the wire with the connection closed after it, for the places where
     /// libmicrohttpd cannot send one: in the middle of a body, at a deadline, at the connection limit.
-    func wire(id: String) -> [UInt8] {
+    /// - Parameter isHead: whether the request was HEAD.
+    func wire(id: String, isHead: Bool = false) -> [UInt8] {
         let reason = MHD_get_reason_phrase_for(UInt32(status)).map { String(cString: $0) } ?? "Error"
         var text = "HTTP/1.1 \(status) \(reason)\r\nConnection: close\r\nContent-Length: \(body.count)\r\nX-Request-Id: \(id)\r\n"
         for (name, value) in headers { text += "\(name): \(value)\r\n" }
-        return Array((text + "\r\n").utf8) + body
+        return Array((text + "\r\n").utf8) + (isHead ? [] : body)
     }
 }

@@ -15,7 +15,7 @@ public final class Server: Sendable {
         var isStopped = false
     }
 
-    private let core: ServerCore
+    let core: ServerCore
     private let listener: Listener
     private let running: Mutex<Running>
 
@@ -38,12 +38,12 @@ public final class Server: Sendable {
         completed: @escaping @Sendable (CompletedRequest) -> Void
     ) throws {
         try configuration.validate()
-        let registry = Registry(bodyMemoryLimit: configuration.bodyMemoryLimit)
-        let reaper = try Reaper(registry: registry, receiveTimeout: configuration.receiveTimeout)
+        let registry = Registry(bodyMemory: BodyMemory(configuration))
+        let reaper = try Reaper(registry: registry, period: min(configuration.receiveTimeout, configuration.uploadGrace) / 8)
         core = ServerCore(
             configuration: configuration, registry: registry, reaper: reaper, render: render, refusal: refusal, handle: handle,
             completed: completed)
-        listener = try Listener(host: configuration.host, port: configuration.port)
+        listener = try Listener(host: configuration.host, port: configuration.port, probePort: configuration.probePort)
         var daemons: [DaemonHandle] = []
         var reaperThread: WorkerThread?
         do {
@@ -67,6 +67,9 @@ public final class Server: Sendable {
     /// The port listened on: the configured one, or the one found where that was 0.
     public var port: UInt16 { listener.port }
 
+    /// The port for probes alone, where there is one.
+    public var probePort: UInt16? { listener.probePort }
+
     /// What the server counts by itself.
     public var statistics: ServerStatistics { core.registry.statistics }
 
@@ -86,14 +89,9 @@ public final class Server: Sendable {
     /// To be called after ``stopAccepting()``: a busy server is never quiet.
     public func drain(timeout: Duration) -> Bool {
         let deadline = ContinuousClock.now + timeout
-        var quiet = 0
-        // Twice in a row: between the reading of a request's first bytes and its entry there is a gap of microseconds.
-        while quiet < 2 {
-            quiet = core.registry.isQuiet ? quiet + 1 : 0
-            if quiet < 2 {
-                if ContinuousClock.now >= deadline { return false }
-                usleep(2000)
-            }
+        while !core.registry.isQuiet {
+            if ContinuousClock.now >= deadline { return false }
+            usleep(2000)
         }
         return true
     }
@@ -146,21 +144,44 @@ final class ServerCore: Sendable {
     }
 }
 
+extension ServerCore {
+    /// The answer to a request that the server refuses by itself, which is counted.
+    func rendered(_ refusal: Refusal, _ head: RequestHead?) -> Response {
+        registry.count(refusal)
+        return render(refusal, head)
+    }
+
+    /// Reports a request that ended with its connection before the daemon came to it.
+    func endUnserved(_ request: (head: RequestHead, id: String?), cutStatus: Int?) {
+        completed(
+            CompletedRequest(
+                head: request.head, id: request.id ?? RequestID.next(), status: cutStatus ?? 499, delivered: cutStatus != nil,
+                bytesReceived: 0, bytesSent: 0, received: nil, duration: .now - request.head.began, context: nil))
+        registry.requestFinished()
+    }
+
+    /// Whether the reserve is there for this request.
+    func isProbe(_ head: RequestHead) -> Bool {
+        (head.method == "GET" || head.method == "HEAD") && !head.announcesBody && configuration.probePaths.contains(head.path)
+    }
+}
+
 /// The acceptor's whole life: deals the connections out to the daemons in turn.
 private func accept(from listener: Listener, for core: ServerCore, daemons: [DaemonHandle]) {
     var turn = 0
     let configuration = core.configuration
-    listener.run { socket, client in
-        let connection = Connection(core: core, socket: socket, client: client, deadline: .now + configuration.receiveTimeout)
-        let refusal = core.registry.add(
-            connection, limit: configuration.connectionLimit, perClient: configuration.connectionsPerClient)
-        if let refusal {
-            sendNow(core.render(refusal, nil).wire(id: RequestID.next()), to: socket)
+    listener.run { socket, client, isForProbes in
+        let reserve = isForProbes ? Refusal.onlyProbes : core.registry.refusal(for: client, configuration)
+        let connection = Connection(core: core, socket: socket, client: client, reserve: reserve)
+        guard core.registry.add(connection, reserve: configuration.probeReserve) else {
+            sendNow(core.rendered(reserve ?? .tooManyConnections, nil).wire(id: RequestID.next()), to: socket)
             core.reaper.linger(socket)
             return
         }
         turn = (turn + 1) % daemons.count
         // Where the daemon cannot take it, it has closed the socket.
         if !daemons[turn].add(socket: socket) { core.registry.remove(connection) }
+    } starved: {
+        core.registry.countStarvedAccept()
     }
 }

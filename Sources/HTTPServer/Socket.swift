@@ -11,7 +11,7 @@ func peerHasClosed(_ socket: Int32) -> Bool {
 /// Whether bytes wait in this socket to be read.
 func hasUnreadBytes(_ socket: Int32) -> Bool {
     var byte: UInt8 = 0
-    return recv(socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+    return recvfrom(socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT), nil, nil) > 0
 }
 
 /// Sends these few bytes without waiting; false where not all of them fitted.

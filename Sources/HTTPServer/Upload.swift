@@ -6,8 +6,7 @@ struct Upload {
         case multipart(MultipartParser)
     }
 
-    private var buffer: [UInt8] = []
-    private let share: BodyMemory.Share
+    private let buffer: BodyBuffer
     private var kind: Kind
     private let limit: Int
     private let expected: Int
@@ -17,7 +16,7 @@ struct Upload {
         limit = configuration.bodyLimit
         expected = head.contentLength ?? 0
         guard expected <= limit else { throw .bodyTooLarge(limit: limit) }
-        share = try memory.share(expecting: expected)
+        buffer = BodyBuffer(share: try memory.share(expecting: expected, of: head.clientAddress))
         let contentType = head.header("Content-Type")
         if let boundary = try MultipartParser.boundary(ofContentType: contentType) {
             kind = .multipart(MultipartParser(boundary: boundary, partLimit: configuration.partLimit))
@@ -26,42 +25,29 @@ struct Upload {
         }
     }
 
-    /// Bytes that have arrived.
-    var count: Int { buffer.count }
-
     /// Takes the next bytes of the body.
     mutating func append(_ bytes: UnsafeRawBufferPointer) throws(Refusal) {
         guard buffer.count + bytes.count <= limit else { throw .bodyTooLarge(limit: limit) }
-        try share.grow(by: bytes.count)
-        // All at once where the length is known: pages that never fill are never touched.
-        if buffer.isEmpty { buffer.reserveCapacity(max(expected, bytes.count)) }
-        buffer.append(contentsOf: bytes)
+        try buffer.append(bytes, expecting: expected)
         if case .multipart(var parser) = kind {
             kind = .raw(contentType: nil)
-            let result = buffer.withUnsafeBytes { bytes in
-                Result<MultipartParser, Refusal> { () throws(Refusal) in
-                    try parser.advance(over: bytes)
-                    return parser
-                }
-            }
-            kind = .multipart(try result.get())
+            try parser.advance(over: buffer.bytes)
+            kind = .multipart(parser)
         }
     }
 
-    /// The parts of the complete body. The buffer is theirs from here on.
-    mutating func finish() throws(Refusal) -> [Part] {
-        guard !buffer.isEmpty else { return [] }
-        let buffer = buffer
+    /// The parts of the complete body. Nothing may be appended after it.
+    func finish() throws(Refusal) -> [Part] {
+        guard buffer.count > 0 else { return [] }
         switch kind {
         case .raw(let contentType):
-            return [Part(name: nil, filename: nil, contentType: contentType, buffer: buffer, share: share, range: buffer.indices)]
+            return [Part(name: nil, filename: nil, contentType: contentType, buffer: buffer, range: 0..<buffer.count)]
         case .multipart(let parser):
             guard parser.isFinished else {
                 throw .badMultipart("The form has no closing boundary: it was cut off, or its boundary is another.")
             }
             return parser.fields.map {
-                Part(
-                    name: $0.name, filename: $0.filename, contentType: $0.contentType, buffer: buffer, share: share, range: $0.content)
+                Part(name: $0.name, filename: $0.filename, contentType: $0.contentType, buffer: buffer, range: $0.content)
             }
         }
     }

@@ -11,6 +11,7 @@ import Testing
             {
                 $0.bodyLimit = 1000
                 $0.bodyMemoryLimit = 1500
+                $0.bodyMemoryPerClient = 0
             }, handle: waiting.take)
         let first = try test.connect()
         try first.send(request("POST", "/x", body: noise(1000)))

@@ -45,6 +45,36 @@ import struct Synchronization.Atomic
         test.stop()
     }
 
+    @Test("a drain waits for a request of which one byte has come", arguments: ["G", "GET /x HTTP/1.1\r\nHo"])
+    func beganBeforeDrain(start: String) throws {
+        let test = try TestServer()
+        let client = try test.connect()
+        let idle = try test.connect()
+        try client.send(start)
+        #expect(eventually { test.server.statistics.unfinishedRequests == 1 })
+        test.server.stopAccepting()
+        #expect(!test.server.drain(timeout: .milliseconds(50)))
+        try client.send(Array("GET /x HTTP/1.1\r\nHost: a\r\n\r\n".utf8.dropFirst(start.utf8.count)))
+        #expect(test.server.drain(timeout: .seconds(30)))
+        #expect(try client.readAnswer().text == "GET /x")
+        withExtendedLifetime(idle) {}
+        test.stop()
+    }
+
+    @Test("a drain never ends before the answer to what was sent before it", arguments: 0..<5)
+    func drainsWhatWasSent(round: Int) throws {
+        for _ in 0..<40 {
+            let test = try TestServer()
+            let clients = try (0..<4).map { _ in try test.connect() }
+            #expect(eventually { test.server.statistics.openConnections == 4 })
+            for client in clients { try client.send(request("GET", "/x") + request("GET", "/y")) }
+            test.server.stopAccepting()
+            #expect(test.server.drain(timeout: .seconds(30)))
+            test.server.stop()
+            for client in clients { #expect(try client.readAnswer().status == 200) }
+        }
+    }
+
     @Test("connections that wait to be accepted when the listening ends are still served")
     func backlog() throws {
         let test = try TestServer()

@@ -22,7 +22,8 @@ final class RawClient {
     private var buffer: [UInt8] = []
     private var isOpen = true
 
-    init(port: UInt16) throws {
+    /// - Parameter source: the address of the loopback to come from.
+    init(port: UInt16, from source: String = "127.0.0.1") throws {
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -31,11 +32,16 @@ final class RawClient {
         // Nothing that the tests wait for takes this long: it only keeps a failing test from hanging.
         var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        var local = sockaddr_in()
+        local.sin_family = sa_family_t(AF_INET)
+        inet_pton(AF_INET, source, &local.sin_addr)
+        func call(_ function: (Int32, UnsafePointer<sockaddr>?, socklen_t) -> Int32, _ address: inout sockaddr_in) -> Int32 {
+            withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { function(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
             }
         }
+        var result = source == "127.0.0.1" ? 0 : call(bind, &local)
+        if result == 0 { result = call(connect, &address) }
         guard result == 0 else {
             // And not again in deinit, which runs too: the number may be another socket's by then.
             close()

@@ -41,7 +41,7 @@ final class TestServer: Sendable {
     }
 
     var port: UInt16 { server.port }
-    func connect() throws -> RawClient { try RawClient(port: server.port) }
+    func connect(from source: String = "127.0.0.1") throws -> RawClient { try RawClient(port: server.port, from: source) }
 
     /// Sends one request on a connection of its own.
     func exchange(_ bytes: [UInt8]) throws -> RawClient.Answer {

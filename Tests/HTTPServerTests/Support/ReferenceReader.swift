@@ -1,0 +1,169 @@
+@testable import HTTPServer
+
+/// RFC 9112 read from the whole of a stream: plain, slow, and written apart from the reader that it is held against.
+enum ReferenceReader {
+    private struct Broken: Error { var status: Int }
+    /// The stream ends in the middle of something.
+    private struct Short: Error {}
+
+    static func read(_ stream: [UInt8], limits: HeadLimits) -> Reading {
+        var reading = Reading()
+        var rest = stream[...]
+        do {
+            while !rest.isEmpty {
+                guard try readMessage(&rest, limits, &reading) else { break }
+            }
+        } catch let error as Broken {
+            reading.refused = error.status
+        } catch {}
+        return reading
+    }
+
+    /// Reads one message; false where nothing may follow it.
+    private static func readMessage(_ rest: inout ArraySlice<UInt8>, _ limits: HeadLimits, _ reading: inout Reading) throws -> Bool {
+        var left = limits.bytes
+        var text = ""
+        var emptyLines = -1
+        while text.isEmpty {
+            emptyLines += 1
+            if emptyLines > 4 { throw Broken(status: 400) }
+            left = limits.bytes
+            text = try line(&rest, min(left, limits.target + 44), tooLong: 414, &left)
+        }
+        let words = text.pieces(" ")
+        guard words.count == 3, isName(words[0]), words[0].unicodeScalars.count <= 32, !words[1].isEmpty else { throw Broken(status: 400) }
+        guard words[1].unicodeScalars.count <= limits.target else { throw Broken(status: 414) }
+        guard words[1].unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value < 0x7F }) else { throw Broken(status: 400) }
+        if words[1].pieces("&").count > limits.queryFields { throw Broken(status: 414) }
+        guard ["HTTP/1.0", "HTTP/1.1"].contains(words[2]) else {
+            let isOther = words[2].wholeMatch(of: #/HTTP/[0-9]\.[0-9]/#) != nil
+            throw Broken(status: isOther ? 505 : 400)
+        }
+        var fields: [(name: String, value: String)] = []
+        while true {
+            let text = try line(&rest, left, tooLong: 431, &left)
+            if text.isEmpty { break }
+            if fields.count == limits.fields { throw Broken(status: 431) }
+            fields.append(try field(text))
+        }
+        func values(_ name: String) -> [String] { fields.filter { $0.name.lowercased() == name }.map(\.value) }
+        guard let path = path(words[1]) else { throw Broken(status: 400) }
+        let hosts = values("host").count
+        guard hosts == 1 || hosts == 0 && words[2] == "HTTP/1.0" else { throw Broken(status: 400) }
+        let (lengths, codings) = (values("content-length"), values("transfer-encoding"))
+        guard lengths.count <= 1, lengths.isEmpty || codings.isEmpty, codings.isEmpty || words[2] == "HTTP/1.1" else {
+            throw Broken(status: 400)
+        }
+        guard codings.isEmpty || codings.map({ $0.lowercased() }) == ["chunked"] else { throw Broken(status: 501) }
+        var length = 0
+        if let text = lengths.first {
+            guard text.wholeMatch(of: #/[0-9]+/#) != nil, let number = Int(text) else { throw Broken(status: 400) }
+            length = number
+        }
+        reading.messages.append(
+            Reading.Message(method: words[0], path: path, headers: fields.map { "\($0.name): \($0.value)" }, body: []))
+        let last = reading.messages.count - 1
+        reading.isComplete = false
+        if codings.isEmpty {
+            reading.messages[last].body = Array(rest.prefix(length))
+            guard rest.count >= length else { throw Short() }
+            rest = rest.dropFirst(length)
+        } else {
+            try readChunks(&rest, &reading.messages[last].body, limits, left, fields.count)
+        }
+        reading.isComplete = true
+        let options: [String] = values("connection").flatMap { $0.lowercased().pieces(",") }.map { $0.filter { $0 != " " && $0 != "\t" } }
+        return !options.contains("close") && (words[2] == "HTTP/1.1" || options.contains("keep-alive"))
+    }
+
+    private static func readChunks(
+        _ rest: inout ArraySlice<UInt8>, _ body: inout [UInt8], _ limits: HeadLimits, _ left: Int, _ fields: Int
+    ) throws {
+        var unbounded = Int.max
+        while true {
+            let text = try line(&rest, 256, tooLong: 400, &unbounded)
+            guard let match = text.wholeMatch(of: #/([0-9A-Fa-f]+)(;(.|\t)*)?/#), let size = Int(match.1, radix: 16) else {
+                throw Broken(status: 400)
+            }
+            if size == 0 { break }
+            body += rest.prefix(size)
+            guard rest.count >= size else { throw Short() }
+            rest = rest.dropFirst(size)
+            guard try line(&rest, 256, tooLong: 400, &unbounded).isEmpty else { throw Broken(status: 400) }
+        }
+        var (left, count) = (left, fields)
+        while true {
+            let text = try line(&rest, left, tooLong: 431, &left)
+            if text.isEmpty { return }
+            count += 1
+            if count > limits.fields { throw Broken(status: 431) }
+            _ = try field(text)
+        }
+    }
+
+    /// The next line without its break. What is wrong with it counts from the first wrong byte on.
+    private static func line(_ rest: inout ArraySlice<UInt8>, _ limit: Int, tooLong: Int, _ left: inout Int) throws -> String {
+        var bytes: [UInt8] = []
+        for byte in rest {
+            let isAfterReturn = bytes.last == 0x0D
+            if isAfterReturn != (byte == 0x0A) { throw Broken(status: 400) }
+            if byte < 0x20 && ![0x09, 0x0A, 0x0D].contains(byte) || byte == 0x7F { throw Broken(status: 400) }
+            bytes.append(byte)
+            if bytes.count > limit { throw Broken(status: tooLong) }
+            if byte == 0x0A {
+                rest = rest.dropFirst(bytes.count)
+                left -= bytes.count
+                return String(decoding: bytes.dropLast(2), as: UTF8.self)
+            }
+        }
+        throw Short()
+    }
+
+    private static func field(_ text: String) throws -> (name: String, value: String) {
+        let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard halves.count == 2, isName(halves[0]) else { throw Broken(status: 400) }
+        let isFraming = ["content-length", "transfer-encoding"].contains(halves[0].lowercased())
+        if isFraming, text.hasSuffix(" ") || text.hasSuffix("\t") { throw Broken(status: 400) }
+        return (halves[0], halves[1].trimmed())
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        text.wholeMatch(of: #/[!#$%&'*+\-.^_`|~0-9A-Za-z]+/#.matchingSemantics(.unicodeScalar)) != nil
+    }
+
+    /// The decoded path; nil where the target is none.
+    private static func path(_ target: String) -> String? {
+        guard target.hasPrefix("/") || target == "*" else { return nil }
+        let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let decoded = halves.map(decoded)
+        return decoded.contains(nil) ? nil : decoded[0]
+    }
+
+    private static func decoded(_ text: String) -> String? {
+        var bytes: [UInt8] = []
+        for (index, piece) in text.pieces("%").enumerated() {
+            var rest = Array(piece.utf8)
+            if index > 0 {
+                guard rest.count >= 2, let digits = String(validating: rest[..<2], as: UTF8.self), !digits.hasPrefix("+"),
+                    let byte = UInt8(digits, radix: 16), byte >= 0x20, byte != 0x7F
+                else { return nil }
+                rest.replaceSubrange(..<2, with: [byte])
+            }
+            bytes += rest
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}
+
+extension String {
+    fileprivate func pieces(_ separator: Character) -> [String] {
+        split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+    }
+
+    fileprivate func trimmed() -> String {
+        var text = self[...]
+        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
+        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+        return String(text)
+    }
+}
