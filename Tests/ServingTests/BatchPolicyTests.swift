@@ -123,8 +123,9 @@ struct BatchPolicyTests {
             let drawn = Drawn(&random, now: now)
             let (policy, batch, around) = (drawn.policy, drawn.batch, drawn.around)
             let mayJoin = policy.mayJoin(batch, cost: around.cost, at: now)
-            #expect(!mayJoin || batch.count < policy.largestBatch, "it never grows past the largest")
-            #expect(batch.deadline != nil || mayJoin == (batch.count < policy.largestBatch), "only a deadline keeps one out of a free place")
+            let hasRoom = batch.count < policy.largestBatch
+            #expect(!mayJoin || hasRoom, "it never grows past the largest")
+            #expect(batch.deadline != nil || mayJoin == hasRoom, "only a deadline keeps one out of a free place")
             switch policy.release(batch, around, at: now) {
             case .done(let release):
                 seen.insert(release.rawValue)

@@ -85,6 +85,21 @@ struct BatchingTests {
         #expect(small == 2, "the last one, and the one that held the session")
     }
 
+    @Test("a request's images go to as many lanes as they fill")
+    func severalLanes() throws {
+        var options = EnginePool.Options(threads: 16)
+        options.largestBatch = 4
+        options.stragglerWait = .seconds(3600)
+        let pool = try EnginePool(models: [model], options: options)
+        defer { pool.close() }
+        let (gate, answers) = (Gate(), Answers())
+        let image = HeldImage(bytes: try TestImages.jpeg(), gate: gate)
+        pool.submit(InferenceRequest(images: Array(repeating: image, count: 8), model: model)) { answers.add($0) }
+        #expect(eventually { pool.waiting == 0 }, "decoders of both lanes have taken them")
+        gate.open()
+        #expect(try answers.sorted(8).map { try $0.get().batchSize } == Array(repeating: 4, count: 8))
+    }
+
     @Test("two models take turns")
     func roundRobin() throws {
         let other = try TinyModel(tag: "other", classes: 7).load()
@@ -118,9 +133,7 @@ struct BatchingTests {
             }
         } else {
             // Together, so that both have come before the delay is over, however slow the machine is.
-            pool.submit(InferenceRequest(images: [image, image], model: model)) { results in
-                for (index, result) in results.enumerated() { answers.add(index, result) }
-            }
+            pool.submit(InferenceRequest(images: [image, image], model: model)) { answers.add($0) }
         }
         for answer in answers.sorted(images) { #expect(try answer.get().batchSize == images) }
         pool.close()

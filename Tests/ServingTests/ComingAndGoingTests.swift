@@ -142,6 +142,20 @@ struct ComingAndGoingTests {
         #expect(try bits(pool, model) != nil)
     }
 
+    @Test("a model that has gone can come again")
+    func again() throws {
+        let model = try TinyModel().load()
+        let pool = try EnginePool(models: [model], options: .init(threads: 2))
+        defer { pool.close() }
+        let before = try bits(pool, model)
+        for _ in 0..<3 {
+            pool.remove(model)
+            #expect(try bits(pool, model) == nil)
+            try pool.add(model)
+            #expect(try bits(pool, model) == before)
+        }
+    }
+
     @Test("a closed pool takes no more models")
     func closed() throws {
         let model = try TinyModel().load()

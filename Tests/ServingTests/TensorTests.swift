@@ -38,7 +38,7 @@ struct TensorTests {
         let request = InferenceRequest(
             inputs: [.image(try TestImages.jpeg("cat")), .tensor(try tensor("gray", model)), .image(try TestImages.jpeg("cat"))],
             model: model)
-        held.pool.submit(request) { for (index, answer) in $0.enumerated() { answers.add(index, answer) } }
+        held.pool.submit(request) { answers.add($0) }
         held.decodeAll()
         _ = held.finish()
         let found = answers.sorted(3)
@@ -58,7 +58,7 @@ struct TensorTests {
         infinite[0] = -.infinity
         let inputs: [InferenceRequest.Input] = [[], Array(good.dropLast()), good + [0], notANumber, infinite, good].map { .tensor($0) }
         let answers = Answers()
-        pool.submit(InferenceRequest(inputs: inputs, model: model)) { for (index, answer) in $0.enumerated() { answers.add(index, answer) } }
+        pool.submit(InferenceRequest(inputs: inputs, model: model)) { answers.add($0) }
         let found = answers.sorted(inputs.count)
         for answer in found.dropLast() {
             guard case .tensor(let reason) = answer.error else {
@@ -88,7 +88,7 @@ struct TensorTests {
                 let huge = [InferenceRequest.Input](
                     repeating: .tensor([Float](repeating: value, count: served.plan.inputShape.count)), count: others)
                 let answers = Answers()
-                pool.submit(InferenceRequest(inputs: huge, model: served)) { for (index, answer) in $0.enumerated() { answers.add(index, answer) } }
+                pool.submit(InferenceRequest(inputs: huge, model: served)) { answers.add($0) }
                 for answer in answers.sorted(others) where answer.error != nil {
                     guard case .tensor = answer.error else {
                         Issue.record("another error: \(answer)")

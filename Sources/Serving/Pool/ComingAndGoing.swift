@@ -6,8 +6,8 @@ extension EnginePool {
     /// The models that requests are accepted for, in the order in which they came.
     public var models: [Model] { monitor.withLock { $0.models.all.filter { $0.phase == .serving }.map(\.model) } }
 
-    /// Serves a model: each lane makes a session for it between two batches, and runs it once, so that the first request finds memory and
-    /// caches warm. Waits for that.
+    /// Serves a model: each lane makes a session for it between two batches, and runs it, so that the first request finds memory and caches
+    /// warm. Waits for that.
     ///
     /// - Throws: `ModelError.engine` if memory or threads cannot be had, the pool is closed or the model is removed meanwhile: it is then not
     ///   served.
@@ -43,11 +43,16 @@ extension EnginePool {
         for lane in lanes { lane.batch.signal() }
         // Who is adding it need not wait any more.
         progress.broadcast()
-        monitor.wait(on: progress) { state -> Void? in state.models[model]?.isQuiet ?? true ? () : nil }
-        monitor.withLock { $0.models.remove(model) }
+        monitor.wait(on: progress) { state -> Void? in
+            // Gone already, or here anew.
+            guard let served = state.models[model], served.phase == .leaving else { return () }
+            guard served.isQuiet else { return nil }
+            state.models.remove(model)
+            return ()
+        }
         for lane in lanes { lane.batch.signal() }
         monitor.wait(on: progress) { state -> Void? in
-            state.isOver || state.lanes.allSatisfy { !$0.sessions.contains(model) } ? () : nil
+            state.isOver || state.models[model] != nil || state.lanes.allSatisfy { !$0.sessions.contains(model) } ? () : nil
         }
     }
 }

@@ -34,6 +34,9 @@ final class Answers: Sendable {
 
     func add(_ index: Int, _ answer: Answer) { list.withLock { $0.append((index, answer)) } }
 
+    /// The answers of a request's inputs, by their places.
+    func add(_ results: [Answer]) { for (index, result) in results.enumerated() { add(index, result) } }
+
     /// A copy made under the lock: the thread sanitizer cannot see that an array is shared no more.
     var all: [(index: Int, answer: Answer)] { list.withLock { $0.map { $0 } } }
 

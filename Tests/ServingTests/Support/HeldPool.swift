@@ -65,7 +65,8 @@ extension EnginePool {
     var isGathered: Bool {
         monitor.withLock { state in
             guard let batch = state.lanes[0].forming else { return !state.models.isAnyWaiting }
-            return batch.decoding.isEmpty && (batch.ready.count == options.largestBatch || state.models[batch.model]?.waiting.isEmpty == true)
+            let isFull = batch.ready.count == options.largestBatch
+            return batch.decoding.isEmpty && (isFull || state.models[batch.model]?.waiting.isEmpty == true)
         }
     }
 }
