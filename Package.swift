@@ -29,7 +29,8 @@ let package = Package(
         .target(
             name: "Serving",
             dependencies: ["SENet", "Imaging", "Threads", .product(name: "DequeModule", package: "swift-collections")]),
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "Threads"]),
+        .target(name: "CReceiveHook"),
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CReceiveHook", "Threads"]),
         .target(
             name: "Service",
             dependencies: [
@@ -49,8 +50,8 @@ let package = Package(
         .executableTarget(
             name: "excite",
             dependencies: [
-                "SENet", "Imaging", "Serving", "Service", "HTTPClient", "HTTPServer", "LoadTesting", "ModelHub",
-                "ModelImport", .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
+                "SENet", "Imaging", "Serving", "Service", "HTTPClient", "HTTPServer", "LoadTesting", "ModelHub", "ModelImport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels"]),
@@ -63,7 +64,9 @@ let package = Package(
             name: "ModelImportTests", dependencies: ["ModelImport", "SENet"], exclude: ["Fixtures", "make_imports.py"]),
         .testTarget(
             name: "ImagingTests", dependencies: ["Imaging"],
-            exclude: ["Fixtures", "make_images.py", "make_resample_cases.py", "measure_intake.py", "compare_pillow.py"]),
+            exclude: [
+                "Fixtures", "compare_decoding.py", "compare_pillow.py", "make_images.py", "make_resample_cases.py", "measure_intake.py",
+            ]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging", "Threads"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "Threads"]),
         .testTarget(

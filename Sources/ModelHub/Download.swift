@@ -161,7 +161,7 @@ struct Download {
 
     private func isPresent(_ metadata: FileMetadata) throws -> Bool {
         guard let sha256 = metadata.sha256, let size = metadata.size,
-            (try? FileManager.default.attributesOfItem(atPath: destination.path)[.size] as? UInt64).map { Int($0) } == size
+            let found = try? FileManager.default.attributesOfItem(atPath: destination.path)[.size] as? UInt, found == UInt(size)
         else { return false }
         return try PartFile.sha256(ofFile: destination.path) == sha256
     }

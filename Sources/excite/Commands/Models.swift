@@ -64,7 +64,7 @@ struct Models: ParsableCommand {
 
     private static func row(_ name: String, folder: String) -> Row {
         var row = Row(name: name, folder: folder)
-        row.fileSize = (try? FileManager.default.attributesOfItem(atPath: "\(folder)/model.safetensors")[.size] as? UInt64).map { Int($0) }
+        row.fileSize = (try? FileManager.default.attributesOfItem(atPath: "\(folder)/model.safetensors")[.size] as? UInt).map { Int($0) }
         do throws(ModelError) {
             let source = try ModelSource(folder: folder)
             let configuration = source.configuration
