@@ -5,7 +5,7 @@ import Testing
 @Suite("excite import")
 struct ImportCommandTests {
     private let folder: TemporaryFolder
-    private static let fixtures = TestImages.repository.appending(path: "Tests/SENetTests/Fixtures/imports")
+    private static let fixtures = TestImages.repository.appending(path: "Tests/ModelImportTests/Fixtures")
 
     init() throws { folder = try TemporaryFolder() }
 
