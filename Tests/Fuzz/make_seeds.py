@@ -49,15 +49,12 @@ def text(word):
 
 
 def tensor(key, shape):
-    """A float tensor as PyTorch pickles it, the whole of the storage `key`."""
+    """A float tensor as PyTorch pickles it, from the start of the storage `key` of two elements."""
     strides = [1]
     for size in shape[:0:-1]:
         strides.insert(0, strides[0] * size)
-    count = 1
-    for size in shape:
-        count *= size
     numbers = lambda values: b"(" + b"".join(b"K" + bytes([value]) for value in values) + b"t"
-    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text(key) + text("cpu") + b"K" + bytes([count]) + b"tQ"
+    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text(key) + text("cpu") + b"K\2tQ"
     return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\0" + numbers(shape) + numbers(strides[:len(shape)])
             + b"\x89ccollections\nOrderedDict\n)RtR")
 

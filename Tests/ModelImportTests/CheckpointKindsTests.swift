@@ -97,6 +97,15 @@ struct CheckpointKindsTests {
         try expectTensors(of: read(file, Importer(stateDictionaryKey: plain)), seed: "raw")
     }
 
+    @Test("with bytes changed at random is read or refused, and does no harm")
+    func mutated() throws {
+        let folder = try TemporaryFolder()
+        let weights = Value.dictionary([("fc.weight", .tensor(.init([1, 2, 3, 4], shape: [2, 2])))])
+        let entries = Self.plainValues + [("state_dict_ema", weights), ("model", weights)]
+        try CheckpointFile.data(.dictionary(entries)).write(to: folder.url.appending(path: "checkpoint"))
+        try mutate(folder.path("checkpoint"), rounds: 2000)
+    }
+
     @Test("whose averaged weights are none gives the others")
     func noAverage() throws {
         let model = try read(.dictionary([("state_dict_ema", .none), ("state_dict", .dictionary(try tensors()))]))

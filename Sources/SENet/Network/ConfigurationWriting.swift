@@ -70,7 +70,8 @@ extension Configuration.Evaluation {
         private enum Key: String, CodingKey { case pretrained_cfg }
 
         init(from decoder: any Decoder) throws {
-            let nested = try decoder.container(keyedBy: Key.self).decodeIfPresent(Configuration.CheckedPretrained.self, forKey: .pretrained_cfg)
+            let values = try decoder.container(keyedBy: Key.self)
+            let nested = try values.decodeIfPresent(Configuration.CheckedPretrained.self, forKey: .pretrained_cfg)
             pretrained = try (nested ?? Configuration.CheckedPretrained(from: decoder)).pretrained
         }
     }
