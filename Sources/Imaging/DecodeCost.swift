@@ -5,15 +5,19 @@ public struct DecodeCost: Sendable, Equatable {
     public var duration: Duration
     /// Bytes held at the same time at the most, besides the file and the crop.
     public var memory: Int
+
+    public init(duration: Duration, memory: Int) {
+        self.duration = duration
+        self.memory = memory
+    }
 }
 
 // Nanoseconds by pixel, sample and byte of the file: fitted to photographs of 0.3 to 24 megapixels and to flat ones of 100 (Zen 4,
 // libjpeg-turbo 2.1.5, libpng 1.6.39, libwebp 1.2.4), resizing included.
 extension DecodeCost {
     private init(nanoseconds: Double, width: Int, held: Int) {
-        duration = .nanoseconds(50_000 + Int64(nanoseconds))
-        // The decoder's own tables, and the rows that are in flight.
-        memory = 256 << 10 + 150 * width + held
+        // Held beside what is known: the decoder's own tables, and the rows that are in flight.
+        self.init(duration: .nanoseconds(50_000 + Int64(nanoseconds)), memory: 256 << 10 + 150 * width + held)
     }
 
     static func jpeg(_ markers: JPEGMarkers, held: Int, bytes: Int, width: Int, height: Int) -> DecodeCost {

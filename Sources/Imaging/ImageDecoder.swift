@@ -13,7 +13,7 @@ public struct DecodedImage: Sendable {
 ///
 /// Holds nothing but settings: one decoder serves any number of threads at the same time.
 public struct ImageDecoder: Sendable {
-    /// What becomes of the orientation that a file's EXIF data gives.
+    /// What becomes of the orientation that a file's EXIF or XMP data give.
     public enum EXIF: String, Sendable, CaseIterable {
         /// The image is turned upright, as every viewer shows it: Pillow's `ImageOps.exif_transpose`.
         case apply

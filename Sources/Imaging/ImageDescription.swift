@@ -35,7 +35,7 @@ public struct ImageDescription: Sendable, Equatable {
     public var width: Int
     /// Rows, as stored.
     public var height: Int
-    /// What the file's EXIF data says; 1 where it says nothing.
+    /// What the file's EXIF or XMP data say; 1 where they say nothing.
     public var orientation: Orientation
     public var colorMode: ColorMode
     /// What was passed over because the pixels are whole without it, in words.

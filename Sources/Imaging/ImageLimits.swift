@@ -7,7 +7,8 @@ public struct ImageLimits: Sendable {
     /// Scans of one JPEG: each is a pass over the whole image, and a few bytes are enough to ask for one.
     public var scans: Int
     /// Samples that the scans of one JPEG go through, all together: what stops many passes over a large image before the first of them.
-    /// A progressive photograph of 100 megapixels takes about a billion; empty scans of 2.5 billion decode in half a second.
+    /// A progressive image goes over each of its components about six times; the default, 25 times the limit of pixels, lets CMYK pass. Of 100
+    /// megapixels, so many empty scans decode in half a second.
     public var scannedSamples: Int
     /// Bytes held for one image besides its file. Most are decoded row by row and need a few megabytes; what must be held as a whole is a
     /// JPEG of several scans (2 bytes a sample), half of an interlaced PNG (1.5 a pixel) and a WebP (3 a pixel below the crop's top, and 4 a pixel
@@ -17,13 +18,13 @@ public struct ImageLimits: Sendable {
     public var time: Duration
 
     public init(
-        pixels: Int = 100_000_000, dimension: Int = 65_500, scans: Int = 200, scannedSamples: Int = 2_500_000_000, memory: Int = 300 << 20,
+        pixels: Int = 100_000_000, dimension: Int = 65_500, scans: Int = 200, scannedSamples: Int? = nil, memory: Int = 300 << 20,
         time: Duration = .seconds(10)
     ) {
         self.pixels = pixels
         self.dimension = dimension
         self.scans = scans
-        self.scannedSamples = scannedSamples
+        self.scannedSamples = scannedSamples ?? 25 * pixels
         self.memory = memory
         self.time = time
     }

@@ -9,6 +9,7 @@ struct PNGChunks {
     let isInterlaced: Bool
     /// What `acTL` says: more than one is an animation.
     private(set) var frames = 1
+    private var animations = 0
     /// Where the chunk of image data (`IDAT`) begins that claims to go on past the file's end.
     private(set) var cutChunk: Int?
 
@@ -22,14 +23,15 @@ struct PNGChunks {
     /// - Parameter bytes: begin with the signature.
     init(_ bytes: UnsafeRawBufferPointer) throws(ImageError) {
         func number(_ at: Int) -> Int { bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) } }
-        func name(_ at: Int) -> String { String(decoding: bytes[at..<at + 4], as: UTF8.self) }
         // Length, name, content, check sum.
         var at = Self.signature.count
-        if bytes.count >= at + 8, name(at + 4) == "CgBI" {
+        if bytes.count >= at + 8, number(at + 4) == Name.apple {
             let advice = "send the original, or undo it: pngcrush -revert-iphone-optimizations"
             throw .unsupportedFormat("a PNG in Apple's own form (CgBI), as Xcode puts it into apps", advice: advice)
         }
-        guard bytes.count >= at + 25, number(at) == 13, name(at + 4) == "IHDR" else { throw .corrupt("it does not begin with a header") }
+        guard bytes.count >= at + 25, number(at) == 13, number(at + 4) == Name.header else {
+            throw .corrupt("it does not begin with a header")
+        }
         width = number(at + 8)
         height = number(at + 12)
         isInterlaced = bytes[at + 20] != 0
@@ -43,30 +45,52 @@ struct PNGChunks {
         case let type: throw .corrupt("there is no colour type \(type)")
         }
         pixelBits = samples * Int(bytes[at + 16])
+        var hasPixels = false
         while at + 12 <= bytes.count {
-            let (length, kind, content) = (number(at), name(at + 4), at + 8)
+            let (length, name, content) = (number(at), number(at + 4), at + 8)
             guard length <= bytes.count - content else {
-                if kind == "IDAT" { cutChunk = at }
+                if name == Name.pixels { cutChunk = at }
                 return
             }
             let chunk = UnsafeRawBufferPointer(rebasing: bytes[content..<content + length])
-            switch kind {
-            case "IEND": return
-            case "eXIf": exif = chunk
-            case "tEXt", "zTXt", "iTXt": read(PNGText(chunk, kind: kind))
-            case "acTL" where length >= 8: frames = number(content)
+            switch name {
+            case Name.end: return
+            case Name.pixels: hasPixels = true
+            case Name.exif: exif = chunk
+            case Name.text: read(PNGText(plain: chunk))
+            case Name.compressedText: read(PNGText(compressed: chunk))
+            case Name.internationalText: read(PNGText(international: chunk))
+            case Name.animation where length >= 8 && !hasPixels:
+                // A number that is none, or a second one, makes a still image of it.
+                frames = animations == 0 && number(content) <= 1 << 31 ? number(content) : 1
+                animations += 1
             default: break
             }
             at = content + length + 4
         }
     }
 
+    /// Chunk names as numbers: there may be a million of them.
+    private enum Name {
+        static let header = number("IHDR")
+        static let pixels = number("IDAT")
+        static let end = number("IEND")
+        static let exif = number("eXIf")
+        static let text = number("tEXt")
+        static let compressedText = number("zTXt")
+        static let internationalText = number("iTXt")
+        static let animation = number("acTL")
+        static let apple = number("CgBI")
+
+        private static func number(_ name: String) -> Int { name.utf8.reduce(0) { $0 << 8 | Int($1) } }
+    }
+
     private mutating func read(_ text: PNGText?) {
         switch text?.keyword {
-        case "exif": exif = text?.stored
-        case "Raw profile type exif": rawProfile = text
-        case "XML:com.adobe.xmp": xmp = text
-        default: break
+        case .exif: exif = text?.stored
+        case .rawProfile: rawProfile = text
+        case .xmp: xmp = text
+        case nil: break
         }
     }
 

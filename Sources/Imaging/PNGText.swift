@@ -1,34 +1,45 @@
 import CPNG
 
-/// A chunk of text, `tEXt`, `zTXt` or `iTXt`: a keyword, and what is said under it.
+/// A chunk of text that is of use here, `tEXt`, `zTXt` or `iTXt`: a keyword, and what is said under it.
 struct PNGText {
-    let keyword: String
+    enum Keyword: String, CaseIterable {
+        case exif
+        case rawProfile = "Raw profile type exif"
+        case xmp = "XML:com.adobe.xmp"
+    }
+
+    let keyword: Keyword
     /// As it lies in the file.
     let stored: UnsafeRawBufferPointer
     private let isCompressed: Bool
 
-    /// Nil where it is malformed.
-    init?(_ chunk: UnsafeRawBufferPointer, kind: String) {
-        guard let end = chunk.prefix(80).firstIndex(of: 0) else { return nil }
-        keyword = String(decoding: chunk[..<end], as: UTF8.self)
-        var rest = chunk[(end + 1)...]
-        switch kind {
-        case "zTXt":  // the method of compression, of which there is one
-            guard rest.first == 0 else { return nil }
-            isCompressed = true
-            rest = rest.dropFirst()
-        case "iTXt":  // whether it is compressed, the method, a language, the keyword in that language
-            guard rest.count >= 2 else { return nil }
-            isCompressed = rest[end + 1] != 0
-            if isCompressed, rest[end + 2] != 0 { return nil }
-            rest = rest.dropFirst(2)
-            for _ in 0..<2 {
-                guard let end = rest.firstIndex(of: 0) else { return nil }
-                rest = rest[(end + 1)...]
-            }
-        default: isCompressed = false
+    init?(plain chunk: UnsafeRawBufferPointer) {
+        guard let (keyword, rest) = Self.split(chunk) else { return nil }
+        (self.keyword, stored, isCompressed) = (keyword, UnsafeRawBufferPointer(rebasing: rest), false)
+    }
+
+    /// Behind the keyword: the method of compression, of which there is one.
+    init?(compressed chunk: UnsafeRawBufferPointer) {
+        guard let (keyword, rest) = Self.split(chunk), rest.first == 0 else { return nil }
+        (self.keyword, stored, isCompressed) = (keyword, UnsafeRawBufferPointer(rebasing: rest.dropFirst()), true)
+    }
+
+    /// Behind the keyword: whether the text is compressed, the method, a language, the keyword in that language.
+    init?(international chunk: UnsafeRawBufferPointer) {
+        guard let (keyword, rest) = Self.split(chunk), rest.count >= 2 else { return nil }
+        let (isCompressed, method) = (rest[rest.startIndex] != 0, rest[rest.startIndex + 1])
+        let parts = rest.dropFirst(2).split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, !isCompressed || method == 0 else { return nil }
+        (self.keyword, stored, self.isCompressed) = (keyword, UnsafeRawBufferPointer(rebasing: parts[2]), isCompressed)
+    }
+
+    /// A keyword that is of use, and what lies behind its end.
+    private static func split(_ chunk: UnsafeRawBufferPointer) -> (Keyword, Slice<UnsafeRawBufferPointer>)? {
+        for keyword in Keyword.allCases where chunk.starts(with: keyword.rawValue.utf8) {
+            let rest = chunk.dropFirst(keyword.rawValue.utf8.count)
+            if rest.first == 0 { return (keyword, rest.dropFirst()) }
         }
-        stored = UnsafeRawBufferPointer(rebasing: rest)
+        return nil
     }
 
     /// Nothing where it is damaged, or larger than Pillow reads it: a mebibyte.

@@ -118,8 +118,8 @@ public struct HubClient: Sendable {
             try transfer.set(CURLOPT_LOW_SPEED_LIMIT, 1)
             try transfer.set(CURLOPT_LOW_SPEED_TIME, max(1, Int(options.idleLimit.components.seconds)))
             return transfer
-        } catch let failure as TransferFailure {
-            throw HubError.unreachable("\(url): \(failure)")
+        } catch {
+            throw HubError.unreachable("\(url): \(error)")
         }
     }
 

@@ -57,6 +57,11 @@ public struct ModelSource: Sendable {
 
     private func checkpoint() throws(ModelError) -> Checkpoint {
         guard let folder else { return .madeUp }
-        return try Checkpoint(SafeTensors(path: "\(folder)/model.safetensors"), for: network)
+        let path = "\(folder)/model.safetensors"
+        let older = "\(folder)/pytorch_model.bin"
+        if !FileManager.default.fileExists(atPath: path), FileManager.default.fileExists(atPath: older) {
+            throw .file("\(path): not there; a model's folder can be made of \(older), which is, by: excite import")
+        }
+        return try Checkpoint(SafeTensors(path: path), for: network)
     }
 }

@@ -50,11 +50,15 @@ package struct ClassifierService: ServiceLifecycle.Service {
         let gateway = Gateway(
             [.classify(deadlines: configuration.deadlines), .operations(readiness: readiness, metrics: metrics)], readiness: readiness)
         let log = RequestLog(gateway, logger: logger, metrics: metrics)
+        var http = configuration.server
+        http.probePaths = gateway.routinePaths
         let server = try Server(
-            configuration: configuration.server, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
+            configuration: http, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
             completed: log.completed)
         metrics.declare(server, readiness)
-        logger.info("listening", metadata: ["host": .string(configuration.server.host), "port": .stringConvertible(Int(server.port))])
+        var place: Logger.Metadata = ["host": .string(http.host), "port": .stringConvertible(Int(server.port))]
+        if let port = server.probePort { place["probe_port"] = .stringConvertible(Int(port)) }
+        logger.info("listening", metadata: place)
         let isLoaded: Bool
         do {
             isLoaded = try await cancelWhenGracefulShutdown { try await onThread("loader") { try load(readiness, metrics) } }

@@ -33,5 +33,11 @@ extension Metrics {
         reading(.gauge, "excite_connections", help: "Connections that are open.") { read(\.openConnections) }
         reading(.counter, "excite_connections_total", help: "Connections taken.") { read(\.acceptedConnections) }
         reading(.counter, "excite_connections_refused_total", help: "Connections turned away at a limit.") { read(\.refusedConnections) }
+        reading(.counter, "excite_accepts_starved_total", help: "Times that the process had no descriptor left for a connection.") {
+            read(\.starvedAccepts)
+        }
+        reading(.counter, "excite_http_refusals_total", help: "Requests refused before any route, by code.", labels: ["code"]) { [weak server] in
+            Dictionary((server?.statistics.refusals ?? [:]).map { ([$0.key], Double($0.value)) }) { first, _ in first }
+        }
     }
 }

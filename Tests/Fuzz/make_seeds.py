@@ -1,12 +1,14 @@
 """Writes the seeds of the fuzz targets that no other test has files for, and the words that libFuzzer puts into inputs:
 `python3 make_seeds.py`; needs PyTorch."""
 
+import argparse
+import collections
 import io
 import json
 import pathlib
+import pickle
 import struct
-
-import torch
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 SEEDS = HERE / "Seeds"
@@ -32,11 +34,45 @@ def safetensors(tensors, metadata=None):
 
 def checkpoint(zipped):
     """A state dictionary with a prefix, of several types of element, in the zip format or the older one."""
+    import torch
+
     file = io.BytesIO()
     shared = torch.arange(6.0)
     tensors = {"module.conv1.weight": shared.reshape(2, 1, 3, 1)[:, :, ::2], "module.fc.weight": shared[:2].half(),
                "module.fc.bias": torch.zeros(1, dtype=torch.bfloat16), "module.bn1.num_batches_tracked": torch.tensor(3)}
     torch.save({"state_dict": tensors, "arch": "seresnet18", "epoch": 7}, file, _use_new_zipfile_serialization=zipped)
+    return file.getvalue()
+
+
+def text(word):
+    return b"X" + struct.pack("<I", len(word)) + word.encode()
+
+
+def tensor(key, shape):
+    """A float tensor as PyTorch pickles it, from the start of the storage `key` of two elements."""
+    strides = [1]
+    for size in shape[:0:-1]:
+        strides.insert(0, strides[0] * size)
+    numbers = lambda values: b"(" + b"".join(b"K" + bytes([value]) for value in values) + b"t"
+    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text(key) + text("cpu") + b"K\2tQ"
+    return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\0" + numbers(shape) + numbers(strides[:len(shape)])
+            + b"\x89ccollections\nOrderedDict\n)RtR")
+
+
+def training_checkpoint():
+    """What training programs put beside the weights: arguments, large numbers, averaged weights, a loss's weights; without PyTorch."""
+    plain = lambda value: pickle.dumps(value, 2)[2:-1]
+    state = b"}(" + text("module.conv1.weight") + tensor("0", [2, 1, 1, 1]) + text("module.fc.weight") + tensor("0", [1, 2]) + b"u"
+    averaged = b"}(" + text("n_averaged") + tensor("0", []) + text("model.fc.weight") + tensor("0", [2, 1]) + b"u"
+    values = {
+        "args": plain(argparse.Namespace(model="seresnet18", lr=0.05, seed=14336904462148183203, layers={2, 3})),
+        "state_dict": state, "state_dict_ema": averaged, "huge": plain(-3**2000), "counts": plain(collections.defaultdict(list, a=[1])),
+        "device": b"ctorch\ndevice\n" + text("cpu") + b"\x85R", "dtype": b"ctorch\nfloat16\n",
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}(" + b"".join(text(key) + value for key, value in values.items()) + b"u.")
+        archive.writestr("archive/data/0", struct.pack("<2f", 1, 2))
     return file.getvalue()
 
 
@@ -98,13 +134,22 @@ def main():
         "architecture": "resnet18", "model_args": {"se": {
             "reduction": 4, "squeeze": "max", "excitation": "tanh", "placement": "pre", "stages": [2, 5]}},
     }).encode())
-    write("pytorch", "zip", checkpoint(True))
-    write("pytorch", "older", checkpoint(False))
+    write("config", "flat", json.dumps({
+        "architecture": "gluon_seresnext50_32x4d", "num_classes": 2, "input_size": [3, 64, 64], "crop_pct": 1.0, "labels": ["a", "b"],
+        "classifier": "fc", "label_offset": 0, "global_pool": "avg",
+    }).encode())
+    write("config", "wrapper", json.dumps({
+        "architecture": "seresnet18", "architectures": ["TimmWrapperForImageClassification"], "id2label": {"0": "a", "2": "c"},
+        "num_classes": 3, "problem_type": "multi_label_classification", "pretrained_cfg": {"label_names": {"1": "b"}},
+    }).encode())
+    write("pytorch", "training", training_checkpoint())
     configurations = [json.loads(file.read_text()) for file in sorted((SEEDS / "config").iterdir())]
     words("config", sorted(set().union(*map(keys, configurations))) + ["1e400", "-1", "9223372036854775807", "null", "true", "[]", "{}"])
     words("safetensors", ['"dtype":', '"shape":', '"data_offsets":', '"__metadata__":', *(f'"{kind}"' for kind in [
         "F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"]), "18446744073709551615"])
     words("multipart", ["--b", "--b--", "Content-Disposition: form-data; name=", "filename=", "filename*=UTF-8''", "boundary="])
+    write("pytorch", "zip", checkpoint(True))
+    write("pytorch", "older", checkpoint(False))
 
 
 if __name__ == "__main__":

@@ -75,5 +75,14 @@ struct UnsupportedImageTests {
         #expect(named(try TestData.fixture("animation.webp"))?.name == "an animated WebP image")
         #expect(named(try TestData.fixture("animation.png"))?.name == "an animated PNG image")
         #expect(refusal(try TestData.fixture("odd_one_frame.webp")) == nil)
+        // A number of pictures that is none: the still image is shown, as Pillow does. The check sum is what libpng looks at.
+        var data = try TestData.fixture("animation.png")
+        let chunk = try #require(data.firstRange(of: Data("acTL".utf8))).lowerBound
+        for count: UInt32 in [0, 1, .max] {
+            data.replaceSubrange(chunk + 4..<chunk + 8, with: (0..<4).map { UInt8(truncatingIfNeeded: count >> (24 - 8 * $0)) })
+            let sum = crc32([UInt8](data[chunk..<chunk + 12]))
+            data.replaceSubrange(chunk + 12..<chunk + 16, with: (0..<4).map { UInt8(truncatingIfNeeded: sum >> (24 - 8 * $0)) })
+            #expect(refusal(data) == nil, "\(count) pictures")
+        }
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import HTTPServer
-import Threads
 import Testing
+import Threads
 
 @testable import LoadTesting
 

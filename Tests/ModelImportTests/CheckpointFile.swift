@@ -51,7 +51,9 @@ struct CheckpointFile {
     // MARK: - The pickle
 
     private mutating func append(_ opcodes: String) { pickle.append(contentsOf: opcodes.utf8) }
-    private mutating func append(number: some FixedWidthInteger) { withUnsafeBytes(of: number.littleEndian) { pickle.append(contentsOf: $0) } }
+    private mutating func append(number: some FixedWidthInteger) {
+        withUnsafeBytes(of: number.littleEndian) { pickle.append(contentsOf: $0) }
+    }
 
     private mutating func append(global: String) {
         let dot = global.lastIndex(of: ".") ?? global.startIndex

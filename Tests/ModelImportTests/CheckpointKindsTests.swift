@@ -84,7 +84,9 @@ struct CheckpointKindsTests {
         #expect(model.findings.contains { $0.contains("under 'state_dict'") })
     }
 
-    @Test("gives the averaged weights first, as timm's loader does, and names the others with their --key", arguments: ["state_dict", "model"])
+    @Test(
+        "gives the averaged weights first, as timm's loader does, and names the others with their --key",
+        arguments: ["state_dict", "model"])
     func averaged(_ plain: String) throws {
         let averaged = plain == "model" ? "model_ema" : "state_dict_ema"
         let file = Value.dictionary([(plain, .dictionary(try tensors(seed: "raw"))), (averaged, .dictionary(try tensors()))])
@@ -93,6 +95,15 @@ struct CheckpointKindsTests {
         #expect(model.findings.contains { $0.contains("under '\(averaged)'") })
         #expect(model.findings.contains { $0.contains("--key \(plain)") })
         try expectTensors(of: read(file, Importer(stateDictionaryKey: plain)), seed: "raw")
+    }
+
+    @Test("with bytes changed at random is read or refused, and does no harm")
+    func mutated() throws {
+        let folder = try TemporaryFolder()
+        let weights = Value.dictionary([("fc.weight", .tensor(.init([1, 2, 3, 4], shape: [2, 2])))])
+        let entries = Self.plainValues + [("state_dict_ema", weights), ("model", weights)]
+        try CheckpointFile.data(.dictionary(entries)).write(to: folder.url.appending(path: "checkpoint"))
+        try mutate(folder.path("checkpoint"), rounds: 2000)
     }
 
     @Test("whose averaged weights are none gives the others")
@@ -121,7 +132,10 @@ struct CheckpointKindsTests {
                 ("epoch", .integer(3)), ("pytorch-lightning_version", .text("2.2.0")),
                 ("state_dict", .dictionary(try tensors(prefix: "net.") + [("loss.weight", .tensor(.init([1, 1], shape: [2])))])),
                 ("loops", .dictionary([])), ("optimizer_states", .list([])),
-                ("callbacks", .dictionary([("ModelCheckpoint{'monitor': 'val'}", .dictionary([("best", .tensor(.init([0.5], shape: [])))]))])),
+                (
+                    "callbacks",
+                    .dictionary([("ModelCheckpoint{'monitor': 'val'}", .dictionary([("best", .tensor(.init([0.5], shape: [])))]))])
+                ),
                 ("hyper_parameters", .object("lightning.fabric.utilities.data.AttributeDict", [("lr", .real(0.1))])),
             ]))
         try expectTensors(of: model)
@@ -181,7 +195,10 @@ struct CheckpointKindsTests {
 
     @Test(
         "that asks for a function, in whatever place, is refused, for it could run any program",
-        arguments: ["os.system", "posix.system", "builtins.eval", "builtins.getattr", "numpy.load", "torch.load", "torch.hub.load", "argparse.ArgumentParser"])
+        arguments: [
+            "os.system", "posix.system", "builtins.eval", "builtins.getattr", "numpy.load", "torch.load", "torch.hub.load",
+            "argparse.ArgumentParser",
+        ])
     func refused(_ function: String) throws {
         for value in [
             Value.call(function, [.text("true")]), .object(function, []), .global(function),

@@ -76,6 +76,9 @@ struct ConfigurationTests {
             (#"{"architecture": "vit_base"}"#, "'vit_base' is not supported"),
             (#"{"architecture": "seresnet50", "num_classes": "many"}"#, "num_classes"),
             (#"{"architecture": "seresnet50", "num_classes": 0}"#, "num_classes"),
+            (#"{"architecture": "seresnet50", "num_classes": -1, "label_names": {"0": "a"}}"#, "num_classes"),
+            (#"{"architecture": "seresnet50", "num_classes": 9223372036854775807, "id2label": {"0": "a"}}"#, "num_classes"),
+            (#"{"architecture": "seresnet50", "id2label": {}}"#, "num_classes"),
             (#"{"architecture": "seresnet50", "model_args": {"layers": [3, "x"]}}"#, "model_args.layers.[1]"),
             (#"{"architecture": "seresnet50", "model_args": {"layers": [3, 4]}}"#, "2 stages"),
             (#"{"architecture": "seresnet50", "model_args": {"layers": [3, 4, 6, 0]}}"#, "model_args.layers"),
@@ -123,9 +126,15 @@ struct ConfigurationTests {
             (#"{"architecture": "seresnet50", "pretrained_cfg": {"test_crop_pct": 4.1}}"#, "test_crop_pct must be from 0.01"),
             (#"{"architecture": "seresnet50", "model_args": {"attn_kwargs": {"rd_ratio": 1e-320}}}"#, "rd_ratio"),
             (#"{"architecture": "seresnet50", "model_args": {"attn_kwargs": {"rd_divisor": 9223372036854775807}}}"#, "rd_divisor"),
-            (#"{"architecture": "seresnet50", "model_args": {"block_args": {"attn_layer": "se", "attn_kwargs": {"gate_layer": "hard_sigmoid"}}}}"#, "gate_layer"),
+            (
+                #"{"architecture": "seresnet50", "model_args": {"block_args": {"attn_layer": "se", "attn_kwargs": {"gate_layer": "hard_sigmoid"}}}}"#,
+                "gate_layer"
+            ),
             (#"{"architecture": "seresnet50", "problem_type": "regression"}"#, "problem_type 'regression' is not supported"),
-            (#"{"architecture": "seresnet50", "num_classes": 2, "label_names": {"2": "a"}}"#, "a label for class 2, but the classes are 0 to 1"),
+            (
+                #"{"architecture": "seresnet50", "num_classes": 2, "label_names": {"2": "a"}}"#,
+                "a label for class 2, but the classes are 0 to 1"
+            ),
             (#"{"architecture": "seresnet50", "num_classes": 2, "label_names": {"a": 0}}"#, "label_names"),
             (#"{"architecture": "seresnet50", "num_classes": 2, "label_names": ["a", 1]}"#, "label_names.[1]"),
             (#"{"architecture": "seresnet50", "pretrained_cfg": {"mean": [1]}}"#, "mean"),
@@ -159,7 +168,10 @@ struct ConfigurationTests {
             (#""labels": ["a", "b"], "pretrained_cfg": {}"#, ["a", "b"]), (#""pretrained_cfg": {"labels": ["a", "b"]}"#, ["a", "b"]),
             (#""label_names": {"1": "b", "0": "a"}"#, ["a", "b"]), (#""label_names": {"1": "b"}"#, ["0", "b"]),
             (#""pretrained_cfg": {"label_names": {"1": "b", "0": "a"}}"#, ["a", "b"]),
-            (#""model_type": "timm_wrapper", "architectures": ["T"], "id2label": {"1": "b", "0": "a"}, "label2id": {"a": 0, "b": 1}"#, ["a", "b"]),
+            (
+                #""model_type": "timm_wrapper", "architectures": ["T"], "id2label": {"1": "b", "0": "a"}, "label2id": {"a": 0, "b": 1}"#,
+                ["a", "b"]
+            ),
         ])
     func labels(_ keys: String, _ names: [String]) throws {
         #expect(try configuration(#"{"architecture": "seresnet18", "num_classes": 2, \#(keys)}"#).labelNames == names)
@@ -219,12 +231,14 @@ struct ConfigurationTests {
             (#""pretrained_cfg": {"label_offset": 1}"#, "label_offset"), (#""quantization_config": {"bits": 8}"#, "quantization_config"),
             (#""layers": [3, 4, 6, 3]"#, "layers: this key belongs under model_args"),
             (#""pretrained_cfg": {"stem_type": "deep"}"#, "pretrained_cfg.stem_type: this key belongs under model_args"),
-            (#""pretrained_cfg": {"crop_pc": 0.9}"#, "is 'crop_pct' meant?"), (#""pretrained_cfg": {"cropPct": 0.9}"#, "is 'crop_pct' meant?"),
+            (#""pretrained_cfg": {"crop_pc": 0.9}"#, "is 'crop_pct' meant?"),
+            (#""pretrained_cfg": {"cropPct": 0.9}"#, "is 'crop_pct' meant?"),
             (#""pretrained_cfg": {"means": [0.5, 0.5, 0.5]}"#, "is 'mean' meant?"), (#""model_arg": {}"#, "is 'model_args' meant?"),
             (#""input-size": [3, 64, 64]"#, "is 'input_size' meant?"), (#""num_class": 2"#, "is 'num_classes' meant?"),
             (#""pretrained_cfg": {"crop_pct": 0.9}, "crop_pct": 1.0"#, "stand beside pretrained_cfg"),
             (#""pretrained_cfg": {}, "mean": [0, 0, 0]"#, "stand beside pretrained_cfg"),
-            (#""model_args": {"bn_eps": 0.001}"#, "model_args.bn_eps"), (#""model_args": {"block_args": {"attn_kwargs": {"bias": false}}}"#, "bias"),
+            (#""model_args": {"bn_eps": 0.001}"#, "model_args.bn_eps"),
+            (#""model_args": {"block_args": {"attn_kwargs": {"bias": false}}}"#, "bias"),
         ])
     func refusedKey(_ keys: String, _ expected: String) {
         let text = message(#"{"architecture": "seresnet18", \#(keys)}"#)
@@ -241,8 +255,21 @@ struct ConfigurationTests {
         #expect(try activation(#""num_classes": 3, "problem_type": "multi_label_classification""#) == .sigmoid)
         #expect(try activation(#""num_classes": 3, "problem_type": "single_label_classification""#) == .softmax)
         #expect(try activation(#""num_classes": 3, "problem_type": null"#) == .softmax)
-        let written = try configuration(#"{"architecture": "seresnet18", "num_classes": 3, "problem_type": "multi_label_classification"}"#).json()
+        let written = try configuration(#"{"architecture": "seresnet18", "num_classes": 3, "problem_type": "multi_label_classification"}"#)
+            .json()
         #expect(try Configuration(json: written).outputActivation == .sigmoid)
+    }
+
+    @Test("an evaluation can be read alone, or from the config.json that has it", arguments: [#"{}"#, #"{"pretrained_cfg": {}}"#])
+    func settings(_ frame: String) throws {
+        let json = frame.replacing("{}", with: #"{"input_size": [3, 96, 96], "mean": [0, 0, 0]}"#)
+        let evaluation = try Configuration.Evaluation(json: Data(json.utf8), over: .init(), source: "settings.json")
+        #expect(evaluation.height == 96 && evaluation.mean == [0, 0, 0] && evaluation.cropFraction == 0.875)
+        let wrong = frame.replacing("{}", with: #"{"crop_fraction": 1, "crop_pcts": 1}"#)
+        let error = #expect(throws: ModelError.self) {
+            try Configuration.Evaluation(json: Data(wrong.utf8), over: .init(), source: "settings.json")
+        }
+        #expect(error?.description.contains("is 'crop_pct' meant?") == true)
     }
 
     @Test("takes the input's channels from input_size, as timm does, where model_args says nothing of them")

@@ -38,6 +38,13 @@ struct ClassifyCommandTests {
         #expect(found.map { $0["index"] as? Int } == expected.map { $0["index"] as? Int })
     }
 
+    @Test("of a model without a name says so")
+    func emptyName() throws {
+        let program = try Program(["classify", image, "--model", ""])
+        #expect(try program.exitStatus() == 1)
+        #expect(program.errors.contains("the model's name is empty"), "\(program.errors)")
+    }
+
     @Test("writes the file's name and a line with a bar a label as text")
     func text() throws {
         let program = try Program(["classify", image])

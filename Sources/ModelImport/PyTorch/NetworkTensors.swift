@@ -28,8 +28,8 @@ struct NetworkTensors {
             tensor.shape.count == 2
                 && ResidualStructure.blockEnd(tensor.name.dropFirst(prefix.count).split(separator: ".").dropLast().map(String.init)) == nil
         }
-        guard convolutions.allSatisfy({ $0.name.hasPrefix(prefix) }), isClassifierInside || inside.count == network.count else { return nil }
-        return prefix
+        let isCommon = convolutions.allSatisfy { $0.name.hasPrefix(prefix) } && (isClassifierInside || inside.count == network.count)
+        return isCommon ? prefix : nil
     }
 
     /// Parts the tensors that have the names of a published network's parameters from those that stand beside it.
@@ -46,7 +46,9 @@ struct NetworkTensors {
     /// Why the tensors are not those of a network with these parameters; nil if they are.
     func firstProblem(_ parameters: [Parameter]) -> String? {
         let byName = Dictionary(network.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
-        if let missing = parameters.first(where: { byName[$0.name] == nil }) { return "tensor '\(missing.name)' \(missing.shape) is missing" }
+        if let missing = parameters.first(where: { byName[$0.name] == nil }) {
+            return "tensor '\(missing.name)' \(missing.shape) is missing"
+        }
         if let other = parameters.first(where: { byName[$0.name] != $0.shape }) {
             return "tensor '\(other.name)' \(other.shape) is \(byName[other.name] ?? [])"
         }

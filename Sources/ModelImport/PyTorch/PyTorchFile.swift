@@ -85,8 +85,7 @@ extension PyTorchFile {
         guard directory.members["\(folder)constants.pkl"] == nil else {
             throw .weights("\(source): a TorchScript program; save its tensors: torch.save(torch.jit.load(FILE).state_dict(), NEW)")
         }
-        let little = Array("little".utf8)
-        if let order = directory.members["\(folder)byteorder"], try file.bytes(order.lowerBound..<min(order.upperBound, order.lowerBound + little.count + 1)) != little {
+        if let order = directory.members["\(folder)byteorder"], try !Self.isLittle(file, order) {
             throw .weights("\(source): written on a big-endian machine, which is not supported")
         }
         guard range.count <= pickleLimit else { throw .weights("\(source): a pickle of \(range.count) bytes describes no network") }
@@ -134,6 +133,12 @@ extension PyTorchFile {
             places[name] = try reader.take(overflow ? .max : size).lowerBound
         }
         return (contents[2], places)
+    }
+
+    private static func isLittle(_ file: InputFile, _ order: Range<Int>) throws(ModelError) -> Bool {
+        let little = Array("little".utf8)
+        guard order.count == little.count else { return false }
+        return try file.bytes(order) == little
     }
 
     private static func short(_ storage: PickleStorage, _ found: Int, _ source: String) -> ModelError {

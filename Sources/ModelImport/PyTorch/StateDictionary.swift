@@ -64,7 +64,9 @@ extension PickleContent {
             tried.insert(number).inserted
         else { return nil }
         for key in Self.knownKeys {
-            guard let inner = entries.first(where: { $0.key == key })?.value, let (path, tensors) = usualPlace(inner, &tried) else { continue }
+            guard let inner = entries.first(where: { $0.key == key })?.value, let (path, tensors) = usualPlace(inner, &tried) else {
+                continue
+            }
             return ([key] + path, tensors)
         }
         return weights(value).map { ([], $0) }

@@ -68,7 +68,9 @@ struct ZipDirectory: Sendable {
         let earliest = max(0, file.count - 22 - 65_535)
         let tail = try file.bytes(earliest..<file.count)
         let found = stride(from: tail.count - 22, through: 0, by: -1).first { tail[$0...].starts(with: [0x50, 0x4b, 5, 6]) }
-        guard let found = found.map({ earliest + $0 }) else { throw .weights("\(file.path): cut off: a zip file without its directory, which is at the end") }
+        guard let found = found.map({ earliest + $0 }) else {
+            throw .weights("\(file.path): cut off: a zip file without its directory, which is at the end")
+        }
         var end = ByteReader(file, range: found + 10..<file.count)
         var count = UInt64(try end.number(UInt16.self))
         _ = try end.take(4)

@@ -100,7 +100,6 @@ public struct Configuration: Sendable, Equatable {
         name = Architecture.currentName(file.architecture)
         let tag = pretrained.tag.flatMap { $0.isEmpty ? nil : $0 } ?? Architecture.formerNames[file.architecture]?.tag
         fullName = tag.map { [name] in "\(name).\($0)" } ?? name
-        let names = file.labelNames
         let stated = arguments.num_classes ?? file.num_classes ?? pretrained.num_classes
         if let network = file.network {
             guard file.model_args == nil else { throw .configuration("config.json: model_args cannot stand beside network") }
@@ -117,7 +116,8 @@ public struct Configuration: Sendable, Equatable {
             evaluation = try pretrained.evaluation(inputChannels: inputChannels)
             classes = stated ?? file.id2label?.count ?? 1000
         }
-        labelNames = try names?.list(classes: classes)
+        try Self.validate(classes: classes)
+        labelNames = try file.labelNames?.list(classes: classes)
         labelDescriptions = file.labelDescriptions
         outputActivation = try file.outputActivation(classes: classes)
         license = pretrained.license

@@ -1,7 +1,7 @@
 extension Configuration {
     /// - Throws: `ModelError.configuration` with the key whose value cannot be.
     func validate() throws(ModelError) {
-        try require((1...65_536).contains(classes), "num_classes must be from 1 to 65,536, not \(classes)")
+        try Self.validate(classes: classes)
         try require((1...4).contains(inputChannels), "in_chans must be from 1 to 4, not \(inputChannels)")
         if case .architecture(let architecture) = structure { try architecture.validate() }
         try evaluation.validate()
@@ -11,6 +11,13 @@ extension Configuration {
         if let labelNames {
             try require(labelNames.count == classes, "label_names has \(labelNames.count) entries for \(classes) classes")
         }
+    }
+}
+
+extension Configuration {
+    /// - Throws: `ModelError.configuration` for a number of classes that no network has.
+    static func validate(classes: Int) throws(ModelError) {
+        try require((1...65_536).contains(classes), "num_classes must be from 1 to 65,536, not \(classes)")
     }
 }
 

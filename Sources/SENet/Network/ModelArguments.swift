@@ -60,11 +60,13 @@ struct ModelArguments: Decodable {
         case global_pool, output_stride
         // Without effect on a network that only predicts, from weights that lie beside it.
         case drop_rate, drop_path_rate, drop_block_rate, drop_connect_rate, zero_init_last, zero_init_last_bn, bn_momentum
-        case pretrained, pretrained_cfg, pretrained_cfg_overlay, pretrained_strict, checkpoint_path, cache_dir, scriptable, exportable, no_jit
+        case pretrained, pretrained_cfg, pretrained_cfg_overlay, pretrained_strict, checkpoint_path, cache_dir, scriptable, exportable,
+            no_jit
 
         /// Those that make one network out of another.
         static let structural: Set<Key> = [
-            .layers, .channels, .stem_width, .stem_type, .replace_stem_pool, .avg_down, .down_kernel_size, .block_reduce_first, .cardinality,
+            .layers, .channels, .stem_width, .stem_type, .replace_stem_pool, .avg_down, .down_kernel_size, .block_reduce_first,
+            .cardinality,
             .base_width, .aa_layer, .act_layer, .block_args, .attn_kwargs, .se,
         ]
     }

@@ -1,3 +1,10 @@
+/// A value of a plan, by its place among the plan's values. Only `FusedNetwork` makes one, together with the value.
+struct ValueID: Sendable, Hashable {
+    let index: Int
+
+    fileprivate init(index: Int) { self.index = index }
+}
+
 /// What one pass over the data computes: a convolution with everything that can happen to its output while it is in registers, or one of the
 /// few other passes. It carries the tensors that it takes from the checkpoint; it knows nothing of memory or algorithms.
 struct FusedOperation: Sendable, Equatable {

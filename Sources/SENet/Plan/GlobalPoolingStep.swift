@@ -22,10 +22,13 @@ struct ChannelSumsStep: Step {
 
     func run(_ item: Int, in frame: Frame) {
         let block = item * Self.blocks
-        let kernel = takesMaximum ? frame.kernels.pointee.max_pixels : frame.kernels.pointee.sum_pixels
-        kernel?(
-            frame.floats(input) + block * shape.pixels * Shape.block, Int32(shape.pixels), Int32(min(Self.blocks, shape.blocks - block)),
-            frame.floats(output) + block * Shape.block)
+        let (pixels, blocks) = (Int32(shape.pixels), Int32(min(Self.blocks, shape.blocks - block)))
+        let (from, to) = (frame.floats(input) + block * shape.pixels * Shape.block, frame.floats(output) + block * Shape.block)
+        if takesMaximum {
+            frame.kernels.pointee.max_pixels(from, pixels, blocks, to)
+        } else {
+            frame.kernels.pointee.sum_pixels(from, pixels, blocks, to)
+        }
     }
 }
 

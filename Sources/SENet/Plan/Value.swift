@@ -1,10 +1,5 @@
 import CKernels
 
-/// A value of a plan, by its place among the plan's values. Only `FusedNetwork` makes them, so each belongs to a value that is there.
-struct ValueID: Sendable, Hashable {
-    let index: Int
-}
-
 /// What a plan knows of a value of one image.
 struct Value: Sendable, Equatable {
     /// For people: the operation that makes it, or the part of an operation.

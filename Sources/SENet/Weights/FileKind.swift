@@ -60,10 +60,12 @@ public enum FileKind: Sendable, Equatable {
         switch self {
         case .empty: "empty"
         case .gitLFSPointer: "a Git LFS pointer, a few lines in place of the file; fetch the file itself: git lfs pull"
-        case .webPage: "a web page, not a model: what a site answers in place of a file, asking for a login, say; look into it and download again"
+        case .webPage:
+            "a web page, not a model: what a site answers in place of a file, asking for a login, say; look into it and download again"
         case .json: "JSON text, not weights: what a site answers in place of a file, perhaps; look into it and download again"
         case .safeTensors:
-            "a safetensors file, which needs no import: name it model.safetensors, put its config.json beside it, and give the folder to --model"
+            "a safetensors file, which needs no import: name it model.safetensors, put its config.json beside it, and give the folder to "
+                + "--model"
         case .other(let name): name
         }
     }

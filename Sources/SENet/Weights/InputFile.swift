@@ -43,7 +43,7 @@ public final class InputFile: Sendable {
         var failure: ModelError?
         let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
             do throws(ModelError) {
-                try read(at: range.lowerBound, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count]))
+                try read(at: range.lowerBound, into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: range.count))
                 count = range.count
             } catch { failure = error }
         }

@@ -16,8 +16,11 @@ func environment<Value: ExpressibleByArgument>(_ option: String) -> Value? {
 }
 
 /// The same for an option that can be repeated: separated by commas.
-func environment(_ option: String) -> [String] {
-    environmentText(option).map { $0.split(separator: ",").map(String.init) } ?? []
+func environment<Value: ExpressibleByArgument>(_ option: String) -> [Value] {
+    (environmentText(option) ?? "").split(separator: ",").map { text in
+        guard let value = Value(argument: String(text)) else { exitForEnvironment(option, "'\(text)' is not a valid value") }
+        return value
+    }
 }
 
 /// Variables that look like ours and are no option's: misspelt, most likely.

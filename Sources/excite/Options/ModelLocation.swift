@@ -8,7 +8,9 @@ enum ModelLocation {
     ///
     /// - Throws: `ModelError.file` for an empty name, and for that of a model that could be pulled and is not there.
     static func folder(_ name: String, in models: ModelsFolder) throws(ModelError) -> String {
-        guard !name.isEmpty else { throw .file("the model's name is empty: give a folder or a name to --model (EXCITE_MODEL), or leave it out") }
+        guard !name.isEmpty else {
+            throw .file("the model's name is empty: give a folder or a name to --model, or leave it out")
+        }
         guard !FileManager.default.fileExists(atPath: name) else { return name }
         if let folder = models.existing(name) { return folder }
         let named = models.names.filter { $0.hasSuffix("/\(name)") }

@@ -25,14 +25,34 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "The most connections at a time.")
     var maxConnections: Int = environment("max-connections", default: 1024)
 
-    @Option(help: "The most connections at a time from one client address; 0 for no limit.")
-    var maxClientConnections: Int = environment("max-client-connections", default: 0)
+    @Option(help: "The most connections at a time from one client address; 0 for no limit. (default: half of --max-connections)")
+    var maxClientConnections: Int?
+
+    @Option(
+        help: "The most bytes of one client's request bodies in memory; 0 for no limit. (default: a quarter of --max-pending-bytes)")
+    var maxClientBytes: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "An address, or a network such as 10.0.0.0/8, that speaks for many clients, as a proxy's does; repeat it for several.",
+            discussion: "It is not held to the share of one client.", valueName: "address"))
+    var trustedClient: [AddressRange] = environment("trusted-client")
+
+    @Option(help: "A port of its own for the probes and /metrics: whatever becomes of the other, it answers; 0 takes a free one.")
+    var probePort: UInt16?
 
     @Option(help: "How long a request's head and body may take to arrive, however steadily they drip, in seconds.")
     var receiveTimeout: Double = environment("receive-timeout", default: 30)
 
-    @Option(help: "How long a connection may be silent between requests, or while an answer is read, in seconds.")
-    var idleTimeout: Double = environment("idle-timeout", default: 60)
+    @Option(help: "Bytes a second that a request's body must arrive at, over any 10 seconds; 0 for any.")
+    var minUploadRate: Int = environment("min-upload-rate", default: 1024)
+
+    @Option(
+        help: """
+            How long a connection may be silent between requests, or while an answer is read, in seconds: longer than proxies keep theirs, \
+            so that they do not send into one that closes.
+            """)
+    var idleTimeout: Double = environment("idle-timeout", default: 75)
 
     func validate() throws {
         try require("--max-body", maxBody, in: 1024...1 << 30, "bytes")
@@ -40,10 +60,15 @@ struct ServerOptions: ParsableArguments {
         try require("--max-header", maxHeader, in: 1024...1 << 20, "bytes")
         try require("--max-parts", maxParts, in: 1...10_000)
         try require("--max-connections", maxConnections, in: 1...100_000)
-        try require("--max-client-connections", maxClientConnections, in: 0...100_000)
+        if let clientConnections { try require("--max-client-connections", clientConnections, in: 0...100_000) }
+        if let clientBytes { try require("--max-client-bytes", clientBytes, in: 0...1 << 40, "bytes") }
+        try require("--min-upload-rate", minUploadRate, in: 0...1 << 30, "bytes a second")
         try require("--receive-timeout", receiveTimeout, above: 0, upTo: 3600, "seconds")
         try require("--idle-timeout", idleTimeout, above: 0, upTo: 3600, "seconds")
     }
+
+    private var clientConnections: Int? { maxClientConnections ?? environment("max-client-connections") }
+    private var clientBytes: Int? { maxClientBytes ?? environment("max-client-bytes") }
 
     var configuration: ServerConfiguration {
         var configuration = ServerConfiguration()
@@ -54,9 +79,17 @@ struct ServerOptions: ParsableArguments {
         configuration.headerLimit = maxHeader
         configuration.partLimit = maxParts
         configuration.connectionLimit = maxConnections
-        configuration.connectionsPerClient = maxClientConnections
+        configuration.connectionsPerClient = clientConnections
+        configuration.bodyMemoryPerClient = clientBytes
+        configuration.trustedClients = trustedClient
+        configuration.probePort = probePort ?? environment("probe-port")
+        configuration.uploadRate = minUploadRate
         configuration.receiveTimeout = .seconds(receiveTimeout)
         configuration.idleTimeout = .seconds(idleTimeout)
         return configuration
     }
+}
+
+extension AddressRange: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
 }

@@ -30,6 +30,9 @@ func decodeImage(_ bytes: UnsafeRawBufferPointer) {
     case (.success(let whole), .success(let crop)):
         require(whole.description == crop.description, "two descriptions of one file")
         require(crop.image == (try? settings.crop(whole.image)), "the crop is not the whole image's")
+        var said = try? decoder.inspect(bytes).description
+        said?.warnings = whole.description.warnings
+        require(said == whole.description, "the header alone says something else")
     case (.failure(.tooSlow), _), (_, .failure(.tooSlow)): break
     case (.failure(let error), .success), (.success, .failure(let error)): fatalError("refused one way only: \(error)")
     case (.failure, .failure): break
