@@ -18,6 +18,8 @@ public final class EnginePool: Sendable {
         public var queue: Int?
         /// The most requests that one client may have in flight; 0 for no limit.
         public var clientRequests = 0
+        /// Whether an address speaks for many clients, as a proxy's does: it is not held to what one client may have.
+        public var isTrustedClient: @Sendable (String) -> Bool = { _ in false }
         /// How long a batch waits for an input when all others are decoded; at least four times what an image usually takes.
         public var stragglerWait: Duration = .milliseconds(20)
         public var decoder = ImageDecoder()

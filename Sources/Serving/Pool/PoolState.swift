@@ -37,13 +37,14 @@ struct PoolState {
         if let budget = options.decodeBudget, demand.total > budget { return .decodeTimeTooLong(demand.total, limit: budget) }
         let (isIdle, backlog) = (models.unanswered == 0, backlog(at: now))
         let ratio = decodeRatio.believed(at: now, isIdle: isIdle).value
-        if options.clientRequests > 0, clients[request.client, default: 0] >= options.clientRequests {
+        let isTrusted = options.isTrustedClient(request.client)
+        if options.clientRequests > 0, clients[request.client, default: 0] >= options.clientRequests, !isTrusted {
             return .tooManyFromClient(retryAfter: .seconds(admission.clearance(backlog)))
         }
         var decoding = max(demand.ordinary.seconds / Double(options.threadsPerSession), demand.longest.seconds)
         if demand.heavyImages > 0 {
             let ofClient = heavy.inHand(of: request.client)
-            if let budget = options.decodeBudget, ofClient + demand.heavy > budget {
+            if let budget = options.decodeBudget, ofClient + demand.heavy > budget, !isTrusted {
                 return .tooMuchDecodingForClient(retryAfter: .seconds(ratio * heavy.clearance(ofClient)))
             }
             guard heavy.waiting < admission.limit(served.cost) else {
