@@ -85,7 +85,8 @@ extension ServerConfiguration {
     /// The most body bytes of one client; nil for no limit.
     var bodyMemoryShare: Int? { bodyMemoryPerClient.map { $0 == 0 ? nil : max($0, bodyLimit) } ?? max(bodyMemoryLimit / 4, bodyLimit) }
 
-    func isTrusted(_ client: String) -> Bool { trustedClients.contains { $0.contains(client) } }
+    /// Whether an address is one of `trustedClients`.
+    public func isTrusted(_ client: String) -> Bool { trustedClients.contains { $0.contains(client) } }
 }
 
 /// Why the server could not start: what was wrong and what to do.

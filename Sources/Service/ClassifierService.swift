@@ -94,7 +94,9 @@ package struct ClassifierService: ServiceLifecycle.Service {
                 ])
             models.append(model)
         }
-        let pool = try EnginePool(models: models, options: configuration.pool, metrics: metrics)
+        var options = configuration.pool
+        options.isTrustedClient = configuration.server.isTrusted
+        let pool = try EnginePool(models: models, options: options, metrics: metrics)
         readiness.pool = pool
         if let failure = try pool.selfTest() {
             readiness.phase = .failed(failure)

@@ -100,12 +100,10 @@ package struct Gateway: Sendable {
     private func answer(
         _ results: [Result<Inference, InferenceError>], _ model: Model, _ head: RequestHead, _ write: Intake.Writer
     ) -> Response {
-        let failures = results.compactMap { if case .failure(let error) = $0 { Problem(error) } else { nil } }
+        let failures = results.compactMap { if case .failure(let error) = $0 { error } else { nil } }
         // A lone input's error is the request's; so is one that is not the inputs' fault and hit all of them.
-        if let first = failures.first, failures.count == results.count,
-            results.count == 1 || [429, 499].contains(first.status) || first.status >= 500
-        {
-            return response(first, to: head)
+        if let first = failures.first, failures.count == results.count, results.count == 1 || first.isOfRequest {
+            return response(Problem(first), to: head)
         }
         var response = write(results)
         response.context = RequestSummary(model, results)

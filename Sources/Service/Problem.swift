@@ -49,12 +49,25 @@ package struct Problem: Error, JSONWritable {
         case .tooManyFromClient(let wait):
             self.init(
                 429, "Too many requests", code: "too_many_requests", "this address has as many requests in flight as it may", after: wait)
+        case .tooMuchDecodingForClient(let wait):
+            self.init(
+                429, "Too much decoding", code: "too_much_decoding",
+                "images of this address that take long to decode are waiting, for as long as they may", after: wait)
+        case .decodeTimeTooLong(let needed, let limit):
+            self.init(
+                413, "Images too slow to decode", code: "decode_budget",
+                "decoding the request's images would take about \(needed.seconds.rounded(decimals: 1)) s, "
+                    + "and \(limit.seconds.rounded(decimals: 1)) s are the limit; send fewer or smaller ones")
+        case .decodeMemoryTooLarge(let needed, let limit):
+            self.init(
+                413, "Image takes too much memory", code: "decode_memory",
+                "decoding the image takes about \(needed >> 20) MiB of memory, and \(limit >> 20) MiB are the limit; "
+                    + "send it smaller, or as a baseline JPEG")
         case .clientLeft:
             self.init(
-                499, "Client left", code: "client_left",
-                "the connection was closed, or half-closed, before the image's turn came; it was not run")
+                499, "Client left", code: "client_left", "the connection was closed, or half-closed, before the image was run")
         case .deadlinePassed:
-            self.init(504, "Deadline passed", code: "deadline_passed", "the request's deadline passed before its turn came; it was not run")
+            self.init(504, "Deadline passed", code: "deadline_passed", "the request's deadline passed before it was run")
         case .unavailable:
             self.init(503, "Not available", code: "unavailable", "the server is loading or shutting down; try again", retryAfter: 1)
         }

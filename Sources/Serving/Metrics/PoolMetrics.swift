@@ -1,6 +1,7 @@
 /// What a pool counts.
 struct PoolMetrics {
     let images: Counter
+    let heavyImages: Counter
     let rejected: Counter
     let batches: Counter
     let batchSize: BucketHistogram
@@ -13,6 +14,9 @@ struct PoolMetrics {
         case queueFull = "queue_full"
         case deadlineTooSoon = "deadline_too_soon"
         case tooManyFromClient = "client_limit"
+        case tooMuchDecodingForClient = "client_decode_budget"
+        case decodeTimeTooLong = "decode_budget"
+        case decodeMemoryTooLarge = "decode_memory"
         case deadlinePassed = "deadline_passed"
         case clientLeft = "client_left"
         case badImage = "bad_image"
@@ -24,6 +28,9 @@ struct PoolMetrics {
             case .overloaded: self = .queueFull
             case .deadlineTooSoon: self = .deadlineTooSoon
             case .tooManyFromClient: self = .tooManyFromClient
+            case .tooMuchDecodingForClient: self = .tooMuchDecodingForClient
+            case .decodeTimeTooLong: self = .decodeTimeTooLong
+            case .decodeMemoryTooLarge: self = .decodeMemoryTooLarge
             case .deadlinePassed: self = .deadlinePassed
             case .clientLeft: self = .clientLeft
             case .image: self = .badImage
@@ -35,6 +42,7 @@ struct PoolMetrics {
 
     init(_ metrics: Metrics) {
         images = metrics.counter("excite_images_total", help: "Images decoded, by format.", labels: ["format"])
+        heavyImages = metrics.counter("excite_heavy_images_total", help: "Images that decoders of heavy images took.")
         rejected = metrics.counter(
             "excite_rejected_total", help: "Inputs not answered by the network, by reason.", labels: ["reason"],
             values: Rejection.allCases.map { [$0.rawValue] })
@@ -89,6 +97,15 @@ extension EnginePool {
         }
         metrics.reading(.gauge, "excite_queue_age_seconds", help: "How long the input has waited that waits longest.") { [weak self] in
             self?.monitor.withLock { $0.models.oldest }.map { (ContinuousClock.now - $0).seconds } ?? 0
+        }
+        metrics.reading(.gauge, "excite_heavy_queue_depth", help: "Heavy images that wait to be decoded.") { [weak self] in
+            Double(self?.monitor.withLock(\.heavy.waiting) ?? 0)
+        }
+        metrics.reading(.gauge, "excite_decode_memory_bytes", help: "Memory that all decoders hold, as estimated.") { [weak self] in
+            Double(self?.monitor.withLock(\.decodeMemory) ?? 0)
+        }
+        metrics.reading(.gauge, "excite_decode_memory_limit_bytes", help: "Memory that all decoders may hold.") { [options] in
+            Double(options.decodeMemory)
         }
         metrics.reading(.gauge, "excite_images_in_flight", help: "Inputs accepted and not yet answered.") { [weak self] in
             Double(self?.unanswered ?? 0)

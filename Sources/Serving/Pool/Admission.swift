@@ -26,10 +26,13 @@ struct Admission: Sendable {
     ///   - cost: of their model.
     ///   - waiting: inputs of the same model that wait.
     ///   - backlog: seconds that one lane would take for all work that was accepted.
-    func refusal(images: Int, cost: ModelCost, waiting: Int, backlog: Double, remaining: Duration?) -> InferenceError? {
+    ///   - decoding: seconds until the images are decoded, once it is their turn.
+    func refusal(
+        images: Int, cost: ModelCost, waiting: Int, backlog: Double, decoding: Double = 0, remaining: Duration?
+    ) -> InferenceError? {
         guard waiting < limit(cost) else { return .overloaded(retryAfter: .seconds(clearance(backlog))) }
         guard let remaining else { return nil }
-        let completion = ModelCost.margin * clearance(backlog) + cost.expectedRun(images: images).seconds
+        let completion = ModelCost.margin * (clearance(backlog) + decoding) + cost.expectedRun(images: images).seconds
         return completion <= remaining.seconds ? nil : .deadlineTooSoon(retryAfter: .seconds(completion - remaining.seconds))
     }
 }

@@ -36,6 +36,8 @@ struct BatchPolicy: Sendable {
         var stragglers = 0
         /// What decoding an image usually takes.
         var usualDecode = Duration.zero
+        /// What decoding the first of those that wait is expected to take.
+        var nextDecode = Duration.zero
         /// What runs of the batch's model take.
         var cost = ModelCost()
     }
@@ -54,9 +56,9 @@ struct BatchPolicy: Sendable {
         case straggler
     }
 
-    /// Whether one input more may join: those that the batch has were promised an answer in time.
-    func mayJoin(_ batch: Batch, cost: ModelCost, at now: ContinuousClock.Instant) -> Bool {
-        batch.count < largestBatch && batch.deadline.map { now + cost.expectedRun(images: batch.count + 1) <= $0 } ?? true
+    /// Whether one input more, which takes so long to decode, may join: those that the batch has were promised an answer in time.
+    func mayJoin(_ batch: Batch, decode: Duration = .zero, cost: ModelCost, at now: ContinuousClock.Instant) -> Bool {
+        batch.count < largestBatch && batch.deadline.map { now + decode + cost.expectedRun(images: batch.count + 1) <= $0 } ?? true
     }
 
     /// Whether the batch is to be run, or when to ask again.
@@ -70,7 +72,7 @@ struct BatchPolicy: Sendable {
             return end <= now ? .done(.straggler) : .wait(until: end)
         }
         if batch.ready >= largestBatch { return .done(.full) }
-        if around.waiting > 0, !mayJoin(batch, cost: around.cost, at: now) { return .done(.deadline) }
+        if around.waiting > 0, !mayJoin(batch, decode: around.nextDecode, cost: around.cost, at: now) { return .done(.deadline) }
         guard maxDelay > .zero, !around.isHurried else { return .done(.sessionFree) }
         let end = batch.began + maxDelay
         if end <= now { return .done(.delay) }

@@ -18,7 +18,7 @@ extension EnginePool {
         let thread = WorkerThread.current
         monitor.withLock { $0.lanes[lane.index].name(thread, decoder: number) }
         var done: Preparation?
-        while let job = nextJob(lane, number, &done) { done = prepare(job) }
+        while let job = nextJob(lane, number, &done) { done = preparation(of: job) }
     }
 
     /// Gives back what is done and takes the next input, in one step; nil if the thread is to end.
@@ -40,6 +40,11 @@ extension EnginePool {
     }
 
     private func giveBack(_ preparation: Preparation, _ state: inout PoolState, _ lane: Lane, _ number: Int) {
+        if case .prepared(let job) = preparation, let taken = job.stage.decode,
+            let estimated = state.lanes[lane.index].work(decoder: number)?.duration
+        {
+            state.followDecoding(taken, estimated: estimated, for: job.request.model)
+        }
         switch state.lanes[lane.index].giveBack(preparation, decoder: number, at: .now) {
         case .joined(let isFirst):
             // From here on stragglers are counted out.
@@ -51,23 +56,29 @@ extension EnginePool {
         }
     }
 
-    /// Makes of an input what the network takes, or answers at once where that is of no use or not possible.
-    private func prepare(_ job: WaitingJob) -> Preparation {
+    /// Prepares an input, or answers at once where that is of no use or not possible.
+    private func preparation(of job: WaitingJob) -> Preparation {
         do throws(InferenceError) {
-            switch job.stage {
-            case .sent(let input): return .prepared(job.with(try prepare(input, job)))
-            case .prepared(let input): return .prepared(job.with(input))
-            }
+            return .prepared(job.with(try prepare(job)))
         } catch {
             finish(job, .failure(error))
             return .answered
         }
     }
 
-    private func prepare(_ input: InferenceRequest.Input, _ job: WaitingJob) throws(InferenceError) -> PreparedInput {
+    /// Makes of an input what the network takes.
+    func prepare(_ job: WaitingJob) throws(InferenceError) -> PreparedInput {
+        switch job.stage {
+        case .sent(let input, let cost): return try prepare(input, cost, job)
+        case .prepared(let input): return input
+        }
+    }
+
+    private func prepare(_ input: InferenceRequest.Input, _ cost: DecodeCost?, _ job: WaitingJob) throws(InferenceError) -> PreparedInput {
         let (started, model) = (ContinuousClock.now, job.request.model)
         if job.isLate(at: started) { throw .deadlinePassed }
         if job.request.clientHasLeft() { throw .clientLeft }
+        if let cost, cost.memory > options.heavyMemory { throw .decodeMemoryTooLarge(cost.memory, limit: options.heavyMemory) }
         switch input {
         case .tensor(let values):
             if let problem = model.problem(tensor: values) { throw .tensor(problem) }
@@ -76,13 +87,17 @@ extension EnginePool {
             do throws(ImageError) {
                 let crop = try image.withBytes { bytes in
                     Result { () throws(ImageError) in
-                        try options.decoder.crop(bytes, for: model.preprocessing, deadline: job.request.deadline)
+                        try options.decoder.crop(
+                            bytes, for: model.preprocessing, deadline: job.request.deadline, isAbandoned: job.request.clientHasLeft)
                     }
                 }.get()
                 metrics.images.add([crop.description.format.rawValue])
                 return .crop(crop, decode: .now - started)
             } catch {
-                if case .tooSlow = error, job.isLate(at: .now) { throw .deadlinePassed }
+                if case .tooSlow = error {
+                    if job.isLate(at: .now) { throw .deadlinePassed }
+                    if job.request.clientHasLeft() { throw .clientLeft }
+                }
                 throw .image(error)
             }
         }

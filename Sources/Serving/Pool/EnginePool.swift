@@ -18,11 +18,22 @@ public final class EnginePool: Sendable {
         public var queue: Int?
         /// The most requests that one client may have in flight; 0 for no limit.
         public var clientRequests = 0
+        /// Whether an address speaks for many clients, as a proxy's does: it is not held to what one client may have.
+        public var isTrustedClient: @Sendable (String) -> Bool = { _ in false }
         /// How long a batch waits for an input when all others are decoded; at least four times what an image usually takes.
         public var stragglerWait: Duration = .milliseconds(20)
         public var decoder = ImageDecoder()
+        /// How much decoding, in one core's time as estimated, a request may ask for, and the heavy images that a client has in hand; nil for no
+        /// limit.
+        public var decodeBudget: Duration?
+        /// Bytes that all decoders may hold together, besides the images' files and crops. Three quarters are for heavy images.
+        public var decodeMemory: Int
 
-        public init(threads: Int = ProcessorCount.available) { self.threads = threads }
+        /// - Parameter threads: also decides how much memory is for decoding: 512 MiB, and 32 MiB a thread where that is more.
+        public init(threads: Int = ProcessorCount.available) {
+            self.threads = threads
+            decodeMemory = max(512 << 20, threads * 32 << 20)
+        }
 
         /// A team of more threads than this gains little on one image; further threads make sessions of their own.
         private static let largestTeam = 8
@@ -43,6 +54,8 @@ public final class EnginePool: Sendable {
     let metrics: PoolMetrics
     let monitor: Monitor<PoolState>
     let lanes: [Lane]
+    /// There may be a heavy image to decode.
+    let heavyWork = Condition()
     /// Whoever adds or removes a model, or closes the pool, waits for it.
     let progress = Condition()
 
@@ -71,6 +84,7 @@ public final class EnginePool: Sendable {
                 try WorkerThread("lane \(lane.index)") { self.run(lane) }.detach()
                 for _ in 0..<options.threadsPerSession { try startDecoder(lane) }
             }
+            for number in 0..<options.heavyDecoders { try WorkerThread("heavy decoder \(number)") { self.prepareHeavyImages() }.detach() }
         } catch {
             throw ModelError(error)
         }
@@ -86,12 +100,15 @@ public final class EnginePool: Sendable {
     public func submit(_ request: InferenceRequest, answer: @escaping @Sendable ([Result<Inference, InferenceError>]) -> Void) {
         precondition(!request.inputs.isEmpty, "a request without inputs")
         let (now, pending) = (ContinuousClock.now, PendingRequest(request, answer: answer))
+        let demand = DecodeDemand(request.inputs, options)
         let refusal: InferenceError? = monitor.withLock { state in
-            if let refusal = state.refusal(request, at: now) { return refusal }
-            state.accept(request, pending, at: now)
-            wakeDecoders(state, model: request.model, inputs: request.inputs.count)
+            if let refusal = state.refusal(request, demand, at: now) { return refusal }
+            state.accept(request, demand, pending, at: now)
+            let ordinary = request.inputs.count - demand.heavyImages
+            if ordinary > 0 { wakeDecoders(state, model: request.model, inputs: ordinary) }
             return nil
         }
+        if demand.heavyImages > 0 { heavyWork.broadcast() }
         if let refusal {
             metrics.reject(refusal, inputs: request.inputs.count)
             answer(request.inputs.map { _ in .failure(refusal) })
@@ -102,7 +119,8 @@ public final class EnginePool: Sendable {
     ///
     /// - Parameter request: without inputs; one is reckoned with.
     public func refuse(_ request: InferenceRequest) -> InferenceError? {
-        let refusal = monitor.withLock { $0.refusal(request, at: .now) }
+        let demand = DecodeDemand(request.inputs, options)
+        let refusal = monitor.withLock { $0.refusal(request, demand, at: .now) }
         if let refusal { metrics.reject(refusal) }
         return refusal
     }
@@ -121,6 +139,7 @@ public final class EnginePool: Sendable {
             lane.work.broadcast()
             lane.batch.signal()
         }
+        heavyWork.broadcast()
         progress.broadcast()
     }
 

@@ -36,10 +36,26 @@ public enum InferenceError: Error, Sendable, Equatable {
     case deadlineTooSoon(retryAfter: Duration)
     /// Refused at once: this client has as many requests in flight as it may.
     case tooManyFromClient(retryAfter: Duration)
-    /// Accepted, but the deadline passed before its turn came.
+    /// Refused at once: decoding this client's heavy images takes as long as it may, with those that it has in hand.
+    case tooMuchDecodingForClient(retryAfter: Duration)
+    /// Refused at once: decoding the request's images would take longer, as estimated, than one request may ask for.
+    case decodeTimeTooLong(Duration, limit: Duration)
+    /// Decoding the image would take more bytes, as estimated, than there are for it.
+    case decodeMemoryTooLarge(Int, limit: Int)
+    /// Accepted, but the deadline passed before it was run.
     case deadlinePassed
-    /// Accepted, but the client left before its turn came.
+    /// Accepted, but the client left before it was run.
     case clientLeft
     /// Refused at once: the pool does not serve the model, not yet or no more, or takes no more requests.
     case unavailable
+
+    /// Whether it concerns the request as a whole, and not one input alone.
+    public var isOfRequest: Bool {
+        switch self {
+        case .image, .tensor, .decodeMemoryTooLarge: false
+        case .overloaded, .deadlineTooSoon, .tooManyFromClient, .tooMuchDecodingForClient, .decodeTimeTooLong, .deadlinePassed, .clientLeft,
+            .unavailable:
+            true
+        }
+    }
 }

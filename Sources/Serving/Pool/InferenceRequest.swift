@@ -25,7 +25,8 @@ public struct InferenceRequest: Sendable {
     public var deadline: ContinuousClock.Instant?
     /// Who asks: an address, say. Requests in flight are counted by it where they are limited.
     public var client: String
-    /// Whether nobody waits for the answer any more. Asked before an input is prepared, from any thread; it has to be cheap.
+    /// Whether nobody waits for the answer any more. Asked before an image is decoded and now and then meanwhile, from any thread; it has to be
+    /// cheap.
     public var clientHasLeft: @Sendable () -> Bool
 
     public init(

@@ -24,9 +24,15 @@ typealias WaitingJob = Job<WaitingInput>
 typealias PreparedJob = Job<PreparedInput>
 
 enum WaitingInput: Sendable {
-    case sent(InferenceRequest.Input)
+    /// With what decoding it will take, where that is known.
+    case sent(InferenceRequest.Input, DecodeCost? = nil)
     /// Prepared when its batch had gone without it.
     case prepared(PreparedInput)
+}
+
+extension Job<WaitingInput> {
+    /// What decoding it will take; nil where there is nothing to decode, and where it cannot be.
+    var decoding: DecodeCost? { if case .sent(_, let cost) = stage { cost } else { nil } }
 }
 
 /// What a decoder has made of an input.

@@ -85,7 +85,7 @@ extension EnginePool {
         let inference = ContinuousClock.now - started
         // The decoders go on while the answers are given: the logits stay until this thread fills a session again.
         monitor.withLock { state in
-            state.follow(batch, images: jobs.count, inference: inference, decode: jobs.compactMap(\.stage.decode))
+            state.models.update(batch.model) { $0.cost.follow(images: jobs.count, seconds: inference.seconds) }
             finishRun(&state, lane)
         }
         metrics.ran(batch.model, images: jobs.count, release, inference)

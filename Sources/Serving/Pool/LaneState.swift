@@ -1,3 +1,5 @@
+import Imaging
+
 /// A session with decoders of its own, as many as its team has threads: what it is doing, and what can happen to it next.
 ///
 /// Decoders and team take turns. The decoders fill a batch while the team sleeps; then the team computes while the decoders sleep. So there
@@ -16,6 +18,8 @@ struct LaneState {
         var thread: UInt32?
         /// Whether its batch went without its input.
         var isStraggler = false
+        /// What decoding the input takes that it has; nil where it has none, or there is nothing to decode.
+        var work: DecodeCost?
     }
 
     private(set) var phase = Phase.idle
@@ -32,6 +36,13 @@ struct LaneState {
     var stragglers: Int { decoders.values.count(where: \.isStraggler) }
     /// Decoders that fill batches.
     var activeDecoders: Int { decoders.count - stragglers }
+
+    /// Bytes that its decoders hold, as estimated.
+    var decodeMemory: Int { decoders.values.reduce(0) { $0 + ($1.work?.memory ?? 0) } }
+    /// Decoding, as estimated, of what the decoders have for the batch that is being filled.
+    var decodeInHand: Duration { decoders.values.reduce(.zero) { $0 + ($1.isStraggler ? .zero : $1.work?.duration ?? .zero) } }
+
+    func work(decoder: Int) -> DecodeCost? { decoders[decoder]?.work }
 
     // MARK: Sessions
 
@@ -52,6 +63,7 @@ struct LaneState {
         case .running: preconditionFailure("a batch is filled while the team computes")
         }
         batch.take(job, decoder: decoder)
+        decoders[decoder]?.work = job.decoding
         phase = .filling(batch)
     }
 
@@ -67,6 +79,7 @@ struct LaneState {
 
     /// A decoder is done with its input. One that was left behind is as the others again.
     mutating func giveBack(_ preparation: Preparation, decoder: Int, at now: ContinuousClock.Instant) -> Return {
+        decoders[decoder]?.work = nil
         if decoders[decoder]?.isStraggler == false, case .filling(var batch) = phase {
             // Held once only: else its list of what is ready would be copied.
             phase = .idle

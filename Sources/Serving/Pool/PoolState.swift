@@ -7,8 +7,11 @@ struct PoolState {
     let admission: Admission
     var models = ServedModels()
     var lanes: [LaneState]
+    var heavy: HeavyImages
     /// Seconds that decoding an image usually takes.
     private var usualDecode = 0.0
+    /// What decoding takes here, by what was estimated.
+    private var decodeRatio = Estimate(1)
     /// Requests in flight, where they are limited.
     private var clients: [String: Int] = [:]
     /// No more requests are accepted.
@@ -23,31 +26,52 @@ struct PoolState {
             decoders: options.threadsPerSession)
         admission = Admission(options)
         lanes = (0..<options.sessions).map { _ in LaneState() }
+        heavy = HeavyImages(options)
     }
 
     // MARK: Requests
 
-    /// Why a request would not be accepted now; nil if it would. One without inputs is reckoned with one.
-    func refusal(_ request: InferenceRequest, at now: ContinuousClock.Instant) -> InferenceError? {
+    /// Why a request would not be accepted now; nil if it would. One without inputs is reckoned with one that takes no decoding.
+    func refusal(_ request: InferenceRequest, _ demand: DecodeDemand, at now: ContinuousClock.Instant) -> InferenceError? {
         guard !isClosed, let served = models[request.model], served.phase == .serving else { return .unavailable }
-        let backlog = backlog(at: now)
-        if options.clientRequests > 0, clients[request.client, default: 0] >= options.clientRequests {
+        if let budget = options.decodeBudget, demand.total > budget { return .decodeTimeTooLong(demand.total, limit: budget) }
+        let (isIdle, backlog) = (models.unanswered == 0, backlog(at: now))
+        let ratio = decodeRatio.believed(at: now, isIdle: isIdle).value
+        let isTrusted = options.isTrustedClient(request.client)
+        if options.clientRequests > 0, clients[request.client, default: 0] >= options.clientRequests, !isTrusted {
             return .tooManyFromClient(retryAfter: .seconds(admission.clearance(backlog)))
         }
+        var decoding = max(demand.ordinary.seconds / Double(options.threadsPerSession), demand.longest.seconds)
+        if demand.heavyImages > 0 {
+            let ofClient = heavy.inHand(of: request.client)
+            if let budget = options.decodeBudget, ofClient + demand.heavy > budget, !isTrusted {
+                return .tooMuchDecodingForClient(retryAfter: .seconds(ratio * heavy.clearance(ofClient)))
+            }
+            guard heavy.waiting < admission.limit(served.cost) else {
+                return .overloaded(retryAfter: .seconds(ratio * heavy.clearance(heavy.inHand)))
+            }
+            decoding = max(decoding, heavy.clearance(heavy.inHand + demand.heavy))
+        }
         return admission.refusal(
-            images: max(1, request.inputs.count), cost: served.cost, waiting: served.waiting.count, backlog: backlog,
-            remaining: request.deadline.map { $0 - now })
+            images: max(1, request.inputs.count), cost: served.cost.believed(at: now, isIdle: isIdle), waiting: served.waiting.count,
+            backlog: backlog, decoding: ratio * decoding, remaining: request.deadline.map { $0 - now })
     }
 
-    /// Seconds that one lane would take for all that is accepted.
+    /// Seconds that one lane would take for all that is accepted and not heavy.
     private func backlog(at now: ContinuousClock.Instant) -> Double {
+        let ratio = decodeRatio.believed(at: now, isIdle: false).value / Double(options.threadsPerSession)
         var seconds = 0.0
-        for served in models.all { seconds += served.cost.each * Double(served.waiting.count) }
+        for served in models.all {
+            let each = served.cost.believed(at: now, isIdle: false).each.value
+            seconds += each * Double(served.waiting.count) + ratio * served.waitingDecode.seconds
+        }
         for lane in lanes {
             switch lane.phase {
             case .idle: break
             case .filling(let batch):
-                if let served = models[batch.model] { seconds += served.cost.each * Double(batch.status.count) }
+                guard let served = models[batch.model] else { continue }
+                let each = served.cost.believed(at: now, isIdle: false).each.value
+                seconds += each * Double(batch.status.count) + ratio * lane.decodeInHand.seconds
             case .running(let end): seconds += max(0, (end - now).seconds)
             }
         }
@@ -55,11 +79,12 @@ struct PoolState {
     }
 
     /// Takes all inputs of a request that is not refused.
-    mutating func accept(_ request: InferenceRequest, _ pending: PendingRequest, at now: ContinuousClock.Instant) {
+    mutating func accept(_ request: InferenceRequest, _ demand: DecodeDemand, _ pending: PendingRequest, at now: ContinuousClock.Instant) {
         if options.clientRequests > 0 { clients[request.client, default: 0] += 1 }
         models.update(request.model) { $0.unanswered += request.inputs.count }
         for (index, input) in request.inputs.enumerated() {
-            models.append(Job(request: pending, index: index, submitted: now, stage: .sent(input)))
+            let job = Job(request: pending, index: index, submitted: now, stage: WaitingInput.sent(input, demand.costs[index]))
+            if demand.isHeavy[index] { heavy.append(job) } else { models.append(job) }
         }
     }
 
@@ -86,7 +111,9 @@ struct PoolState {
         case .running: return nil
         case .idle: job = models.takeNext()
         case .filling(let batch):
-            guard let cost = models[batch.model]?.cost, policy.mayJoin(batch.status, cost: cost, at: now) else { return nil }
+            guard let served = models[batch.model],
+                policy.mayJoin(batch.status, decode: expectedDecode(served.waiting.first), cost: served.cost, at: now)
+            else { return nil }
             job = models.take(batch.model)
         }
         if let job { lanes[lane].take(job, decoder: decoder, at: now) }
@@ -99,25 +126,30 @@ struct PoolState {
         let around = BatchPolicy.Surroundings(
             waiting: served.waiting.count,
             isHurried: isClosed || served.phase == .leaving || models.isAnyWaiting(besides: batch.model),
-            stragglers: lanes[lane].stragglers, usualDecode: .seconds(usualDecode), cost: served.cost)
+            stragglers: lanes[lane].stragglers, usualDecode: .seconds(usualDecode), nextDecode: expectedDecode(served.waiting.first),
+            cost: served.cost)
         switch policy.release(batch.status, around, at: now) {
         case .wait(let instant): return .wait(until: instant)
         case .done(let release):
-            lanes[lane].run(batch, until: now + .seconds(served.cost.each * Double(batch.status.ready)))
+            lanes[lane].run(batch, until: now + .seconds(served.cost.each.value * Double(batch.status.ready)))
             return .done((batch, release))
         }
     }
 
-    /// Follows what a batch took: its gathering and its run, and the decoding of its images.
-    mutating func follow(_ batch: FormingBatch, images: Int, inference: Duration, decode: [Duration]) {
-        let gathering = batch.status.lastReady - batch.status.began
-        models.update(batch.model) { $0.cost.follow(images: images, seconds: (gathering + inference).seconds) }
-        for duration in decode {
-            // A rare huge image hardly changes what is usual.
-            let seconds = duration.seconds
-            usualDecode = usualDecode > 0 ? usualDecode + 0.05 * (min(seconds, 4 * usualDecode) - usualDecode) : seconds
-        }
+    /// How long decoding a waiting input is expected to take.
+    private func expectedDecode(_ job: WaitingJob?) -> Duration { (job?.decoding?.duration ?? .zero) * decodeRatio.value }
+
+    /// Follows what decoding an image took that is not heavy.
+    mutating func followDecoding(_ taken: Duration, estimated: Duration, for model: Model) {
+        let (seconds, decoders) = (taken.seconds, Double(options.threadsPerSession))
+        models.update(model) { $0.cost.follow(decoding: seconds / decoders) }
+        // A rare image that is far from what was expected hardly changes what is.
+        usualDecode = usualDecode > 0 ? usualDecode + 0.05 * (min(seconds, 4 * usualDecode) - usualDecode) : seconds
+        decodeRatio.follow(min(seconds / estimated.seconds, 4 * decodeRatio.value), at: .now)
     }
+
+    /// Bytes that all decoders hold, as estimated.
+    var decodeMemory: Int { lanes.reduce(heavy.memory) { $0 + $1.decodeMemory } }
 
     /// The lanes that could take inputs of a model now, and how many: free ones first, then those whose batch they can join.
     func lanesWithRoom(for model: Model) -> [(lane: Int, room: Int)] {

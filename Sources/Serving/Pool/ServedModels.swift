@@ -21,7 +21,9 @@ struct ServedModel {
     /// Answers that are being given.
     var answering = 0
     /// In the order in which they came.
-    fileprivate(set) var waiting: Deque<WaitingJob> = []
+    private(set) var waiting: Deque<WaitingJob> = []
+    /// Decoding of those that wait, as estimated.
+    private(set) var waitingDecode = Duration.zero
     /// When one of its inputs was last taken to begin a batch, among those of all models.
     fileprivate var lastTurn = 0
 
@@ -29,6 +31,22 @@ struct ServedModel {
 
     /// Whether all that was accepted has been answered.
     var isQuiet: Bool { unanswered == 0 && answering == 0 }
+
+    fileprivate mutating func append(_ job: WaitingJob) {
+        waiting.append(job)
+        waitingDecode += job.decoding?.duration ?? .zero
+    }
+
+    fileprivate mutating func prepend(_ job: WaitingJob) {
+        waiting.prepend(job)
+        waitingDecode += job.decoding?.duration ?? .zero
+    }
+
+    fileprivate mutating func take() -> WaitingJob? {
+        let job = waiting.popFirst()
+        waitingDecode -= job?.decoding?.duration ?? .zero
+        return job
+    }
 }
 
 /// A pool's models, and the inputs that wait for them: of each model in the order in which they came, and one model after the other.
@@ -52,13 +70,13 @@ struct ServedModels {
         if let index = index(of: model) { change(&all[index]) }
     }
 
-    mutating func append(_ job: WaitingJob) { update(job.request.model) { $0.waiting.append(job) } }
+    mutating func append(_ job: WaitingJob) { update(job.request.model) { $0.append(job) } }
 
     /// Back in line, before all others: it has waited already.
-    mutating func prepend(_ job: WaitingJob) { update(job.request.model) { $0.waiting.prepend(job) } }
+    mutating func prepend(_ job: WaitingJob) { update(job.request.model) { $0.prepend(job) } }
 
     /// The first input of a model.
-    mutating func take(_ model: Model) -> WaitingJob? { index(of: model).flatMap { all[$0].waiting.popFirst() } }
+    mutating func take(_ model: Model) -> WaitingJob? { index(of: model).flatMap { all[$0].take() } }
 
     /// The first input of the model whose turn it is: that whose last turn is longest ago.
     mutating func takeNext() -> WaitingJob? {
@@ -66,7 +84,7 @@ struct ServedModels {
         guard let next = waiting.min(by: { all[$0].lastTurn < all[$1].lastTurn }) else { return nil }
         turns += 1
         all[next].lastTurn = turns
-        return all[next].waiting.popFirst()
+        return all[next].take()
     }
 
     /// Whether an input waits.
