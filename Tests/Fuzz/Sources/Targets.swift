@@ -83,6 +83,18 @@ func parseMultipart(_ bytes: UnsafeRawBufferPointer) {
     _ = try? MultipartParser.boundary(ofContentType: String(decoding: body.prefix(256), as: UTF8.self))
 }
 
+/// A connection's raw bytes, in pieces: what comes of them must be what a plain reader of RFC 9112 makes of the whole, or one request could be
+/// smuggled in another. The first byte says how they are cut.
+func readRequests(_ bytes: UnsafeRawBufferPointer) {
+    guard let first = bytes.first else { return }
+    let stream = Array(bytes.dropFirst())
+    let limits = HeadLimits(bytes: 400, fields: 12, target: 120, queryFields: 5)
+    let expected = ReferenceReader.read(stream, limits: limits)
+    for step in [stream.count, Int(first) % 32 + 1] {
+        require(Reading(of: stream, pieces: [step], limits: limits) == expected, "two readings of one stream")
+    }
+}
+
 /// A file in memory, for readers that map files.
 private let scratch: Int32 = {
     let descriptor = memfd_create("fuzz", 0)

@@ -5,7 +5,7 @@ import Foundation
 
 let targets: [String: FuzzTarget] = [
     "jpeg": decodeImage, "png": decodePNG, "webp": decodeImage, "multipart": parseMultipart, "safetensors": readSafeTensors,
-    "config": readConfiguration, "caffe": importNetwork, "pytorch": importNetwork,
+    "head": readRequests, "config": readConfiguration, "caffe": importNetwork, "pytorch": importNetwork,
 ]
 
 guard CommandLine.arguments.count > 1, let target = targets[CommandLine.arguments[1]] else {
