@@ -67,6 +67,8 @@ let package = Package(
             exclude: [
                 "Fixtures", "compare_decoding.py", "compare_pillow.py", "make_images.py", "make_resample_cases.py", "measure_intake.py",
             ]),
+        // For compare_decoding.py.
+        .executableTarget(name: "show-decoded", dependencies: ["Imaging"], path: "Tests/ShowDecoded"),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging", "Threads"]),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "Threads"], exclude: ["compare_h11.py"]),
         .testTarget(

@@ -22,6 +22,7 @@ struct Excite: AsyncParsableCommand {
 
     static func main() async {
         ServerProcess.openStandardDescriptors()
+        if let narrow = ServerProcess.narrowLimit { printError(narrow) }
         Engine.prepareProcess()
         await main(nil)
     }

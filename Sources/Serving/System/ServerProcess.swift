@@ -18,11 +18,29 @@ package enum ServerProcess {
         }
     }
 
+    /// What the system's limits will not let this program do, in words; nil where they are wide enough. Without a word from here it would die
+    /// of them without one.
+    package static var narrowLimit: String? {
+        let limits: [(__rlimit_resource, least: rlim_t, name: String, option: String)] = [
+            (RLIMIT_STACK, 256 << 10, "stack", "s"), (RLIMIT_DATA, 256 << 20, "data", "d"), (RLIMIT_AS, 1 << 30, "address space", "v"),
+        ]
+        for (resource, least, name, option) in limits {
+            guard let limit = limit(resource), limit.rlim_cur < least else { continue }
+            let found = "the limit of \(name) is \(limit.rlim_cur >> 10) KiB, with which models may not load"
+            return "\(found); allow \(least >> 10) (ulimit -\(option))"
+        }
+        return nil
+    }
+
     /// Connections and files may be as many as the hard limit allows. A failure leaves the soft limit as it was.
     private static func raiseOpenFiles() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        guard var limit = limit(RLIMIT_NOFILE), limit.rlim_cur < limit.rlim_max else { return }
         limit.rlim_cur = limit.rlim_max
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    private static func limit(_ resource: __rlimit_resource) -> rlimit? {
+        var limit = rlimit()
+        return getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0 ? limit : nil
     }
 }
