@@ -68,7 +68,7 @@ let package = Package(
                 "Fixtures", "compare_decoding.py", "compare_pillow.py", "make_images.py", "make_resample_cases.py", "measure_intake.py",
             ]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging", "Threads"]),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "Threads"]),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "Threads"], exclude: ["compare_h11.py"]),
         .testTarget(
             name: "ServiceTests",
             dependencies: ["Service", "HTTPServer", "Serving", "SENet", "Imaging", .product(name: "Logging", package: "swift-log")]),

@@ -1,13 +1,13 @@
 import Glibc
 
-/// The bytes of one request's body, in one piece of memory that grows with what arrives, by a quarter and at most a mebibyte at a time:
-/// what a client only announces takes nothing.
+/// The bytes of one request's body, in one piece of memory that grows with what arrives, twofold and by a mebibyte at most: what a
+/// client only announces takes nothing.
 ///
 /// Not an array: that one would end the process where the system has no memory left.
 ///
 /// `@unchecked Sendable`: filled by the thread that reads the connection; once others get it, nobody writes to it any more.
 final class BodyBuffer: @unchecked Sendable {
-    private static let firstCapacity = 4 << 10
+    private static let firstCapacity = 128 << 10
     private static let largestStep = 1 << 20
 
     private(set) var count = 0
@@ -30,7 +30,7 @@ final class BodyBuffer: @unchecked Sendable {
         let needed = count + bytes.count
         if needed > capacity {
             // `realloc` moves large pieces by remapping their pages: it copies nothing.
-            var wanted = max(needed, capacity + min(max(capacity / 4, Self.firstCapacity), Self.largestStep))
+            var wanted = max(needed, capacity + min(max(capacity, Self.firstCapacity), Self.largestStep))
             if expected >= needed { wanted = min(wanted, expected) }
             guard let grown = realloc(memory, wanted) else { throw .outOfMemory }
             memory = grown

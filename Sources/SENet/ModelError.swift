@@ -17,7 +17,7 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .configuration(let text), .network(let text), .weights(let text), .file(let text), .engine(let text): text
+        case .configuration(let text), .network(let text), .weights(let text), .file(let text), .engine(let text): printable(text)
         }
     }
 }

@@ -105,6 +105,7 @@ package struct Problem: Error, JSONWritable {
 
     /// As RFC 9457 has it.
     var response: Response {
-        Response(status: status, headers: [("Content-Type", "application/problem+json")], body: JSONWriter.text(self) + [UInt8(ascii: "\n")])
+        let text = JSONWriter.text(self) + [UInt8(ascii: "\n")]
+        return Response(status: status, headers: [("Content-Type", "application/problem+json")], body: text)
     }
 }

@@ -36,7 +36,8 @@ extension Metrics {
         reading(.counter, "excite_accepts_starved_total", help: "Times that the process had no descriptor left for a connection.") {
             read(\.starvedAccepts)
         }
-        reading(.counter, "excite_http_refusals_total", help: "Requests refused before any route, by code.", labels: ["code"]) { [weak server] in
+        reading(.counter, "excite_http_refusals_total", help: "Requests refused before any route, by code.", labels: ["code"]) {
+            [weak server] in
             Dictionary((server?.statistics.refusals ?? [:]).map { ([$0.key], Double($0.value)) }) { first, _ in first }
         }
     }

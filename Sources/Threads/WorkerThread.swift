@@ -12,7 +12,8 @@ package struct WorkerThread: Sendable {
         let status = pthread_create(&id, nil, runThreadBody, held.toOpaque())
         guard status == 0 else {
             held.release()
-            throw ThreadError(description: "cannot start the thread '\(name)': \(String(cString: strerror(status))); raise the limit of threads")
+            let reason = String(cString: strerror(status))
+            throw ThreadError(description: "cannot start the thread '\(name)': \(reason); raise the limit of threads")
         }
         self.id = id
     }

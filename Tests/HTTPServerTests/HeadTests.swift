@@ -161,7 +161,7 @@ import Testing
         #expect(
             try answers("GET /livez?" + String(repeating: "&", count: 700) + " HTTP/1.1\r\nHost: a\r\n\r\n", test).map(\.status) == [414])
         test.stop()
-        #expect(test.completed.map(\.status) == [200, 200, 200, 414])
+        #expect(test.completed.map(\.status).sorted() == [200, 200, 200, 414])
     }
 
     @Test("a connection ends with the request that says so, and nothing after it is read", arguments: ["close", "x , CLOSE", "HTTP/1.0"])

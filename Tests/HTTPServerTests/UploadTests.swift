@@ -3,6 +3,9 @@ import Testing
 
 @testable import HTTPServer
 
+/// Whether the tests run under the address or the thread sanitizer.
+private let isSanitized = ["__asan_init", "__tsan_init"].contains { (name: String) in dlsym(nil, name) != nil }
+
 @Suite struct UploadTests {
     private func share(_ limit: Int) throws -> BodyMemory.Share {
         try BodyMemory(
@@ -30,13 +33,15 @@ import Testing
     func announced() throws {
         let buffer = BodyBuffer(share: try share(1 << 40))
         try [1, 2, 3].withUnsafeBytes { try buffer.append($0, expecting: 1 << 40) }
-        #expect(buffer.capacity < 1 << 16)
+        #expect(buffer.capacity <= 128 << 10)
         let piece = noise(1 << 20)
         try piece.withUnsafeBytes { bytes in for _ in 0..<8 { try buffer.append(bytes, expecting: 1 << 40) } }
         #expect(buffer.capacity <= buffer.count + 1 << 20)
     }
 
-    @Test("where the system has no memory the body is refused")
+    @Test(
+        "where the system has no memory the body is refused",
+        .disabled(if: isSanitized, "a sanitizer ends the process where memory is asked for that cannot be"))
     func noMemory() throws {
         let buffer = BodyBuffer(share: try share(.max))
         let page = noise(4096)

@@ -46,7 +46,9 @@ struct GatewayTests {
         let route = Route(method: "GET", path: "/things/{name}", action: .page { _ in .plain(200, "") })
         let service = try service(Dialect(routes: [route]) { .plain($0.status, "") })
         for name in ["a", "b", "c"] { #expect(try service.get("/things/\(name)").status == 200) }
-        let count = { try Exposition(service.get("/metrics").text).value("excite_requests_total", ["route": "/things/{name}", "status": "200"]) }
+        let count = {
+            try Exposition(service.get("/metrics").text).value("excite_requests_total", ["route": "/things/{name}", "status": "200"])
+        }
         #expect(try eventually { try count() == 3 })
     }
 

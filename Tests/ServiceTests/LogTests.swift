@@ -21,7 +21,8 @@ struct LogLineTests {
     @Test("of text is read word by word: what has blanks is in quotes")
     func text() {
         let line = String(
-            decoding: LogFormat.text.line(.info, "request", ["a": "one", "b": "two words", "c": "say \"x\"", "d": .stringConvertible(5), "e": ""]),
+            decoding: LogFormat.text.line(
+                .info, "request", ["a": "one", "b": "two words", "c": "say \"x\"", "d": .stringConvertible(5), "e": ""]),
             as: UTF8.self)
         #expect(line.hasSuffix("Z info request a=one b=\"two words\" c=\"say \\\"x\\\"\" d=5 e=\"\"\n"))
     }

@@ -2,8 +2,8 @@ import Foundation
 import Imaging
 import Testing
 
-@testable import Serving
 @testable import Service
+@testable import Serving
 
 @Suite("Requests that are refused")
 struct RefusalTests {

@@ -1,6 +1,7 @@
 import CKernels
-import struct Synchronization.Atomic
 import Threads
+
+import struct Synchronization.Atomic
 
 /// A fixed team of threads that run the same function together: the caller is one of them. Between runs the others sleep.
 ///

@@ -1,4 +1,3 @@
-
 /// How often a model is right, counted image by image.
 public struct Evaluation: Sendable {
     /// Right and wrong answers for some images.

@@ -70,13 +70,13 @@ struct Bench: ParsableCommand {
                 try BenchSubject(compare[0], defaults: subject, in: models), try BenchSubject(compare[1], defaults: subject, in: models)
             )
             let comparison = try BenchComparison(a, b, size: size, seconds: seconds)
-            return print(format == .json ? try JSON.text(comparison) : comparison.text)
+            return printText(format == .json ? try JSON.text(comparison) : comparison.text)
         }
         let session = try subject.session(size: size)
         let loadSeconds = (ContinuousClock.now - loading).seconds
         guard !profile else {
             let profile = try BenchProfile(subject, session: session, seconds: seconds)
-            return print(format == .json ? try JSON.text(profile) : profile.text)
+            return printText(format == .json ? try JSON.text(profile) : profile.text)
         }
         let started = ContinuousClock.now
         let latencies = session.latencies(batch: batch, seconds: seconds)
@@ -88,7 +88,7 @@ struct Bench: ParsableCommand {
             imagesPerSecond: (Double(latencies.count * batch) / elapsed).rounded(decimals: 2),
             latencyMs: .init(minimum: percentile(0), p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99)),
             runs: latencies.count, loadSeconds: loadSeconds.rounded(decimals: 3), residentBytes: ProcessStatus.residentBytes)
-        print(format == .json ? try JSON.text(report) : text(report))
+        printText(format == .json ? try JSON.text(report) : text(report))
     }
 
     private func text(_ report: Report) -> String {

@@ -68,7 +68,8 @@ struct Classify: ParsableCommand {
             let width = labels.map(\.count).max() ?? 0
             for (prediction, label) in zip(predictions, labels) {
                 let bar = String(repeating: "█", count: Int((prediction.score * 40).rounded()))
-                print("  \(Double(prediction.score * 100).formatted(decimals: 1).leftPadded(to: 5)) %  \(label.rightPadded(to: width))  \(bar)")
+                let percent = Double(prediction.score * 100).formatted(decimals: 1).leftPadded(to: 5)
+                print("  \(percent) %  \(label.rightPadded(to: width))  \(bar)")
             }
         }
     }

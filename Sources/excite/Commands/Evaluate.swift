@@ -57,7 +57,7 @@ struct Evaluate: ParsableCommand {
         let report = try report(set, model: model)
         switch format {
         case .json: print(try JSON.text(report))
-        case .text: print(report.text)
+        case .text: printText(report.text)
         }
         if !report.failed.isEmpty { throw ExitCode.failure }
     }

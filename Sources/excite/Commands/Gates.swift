@@ -62,7 +62,7 @@ struct Gates: ParsableCommand {
             case .csv: report.csv
             case .svg: GatePlot(report, isAllBlocks: blocks == .all, channels: channels).svg
             }
-        if let output { try writeFile(Array("\(text)\n".utf8), to: output) } else { print(text) }
+        if let output { try writeFile(Array("\(text)\n".utf8), to: output) } else { printText(text) }
         if !isComplete { throw ExitCode.failure }
     }
 

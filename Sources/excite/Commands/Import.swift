@@ -81,7 +81,7 @@ struct Import: ParsableCommand {
         try model.write(to: folder, settings) { progress.update($0, of: $1) }
         for finding in model.findings { print(printable(finding)) }
         for assumption in model.assumptions { print("assumed: \(printable(assumption))") }
-        print("written: \(folder)")
+        printText("written: \(folder)")
     }
 
     /// How the network is evaluated, from `--settings`, the file itself, and what is usual for its kind.

@@ -66,7 +66,7 @@ struct Inspect: ParsableCommand {
         guard compare.isEmpty else {
             let comparison = try NetworkComparison(
                 compare, model: { try modelOptions.source(namedArchitecture: true) }, in: modelOptions.modelsFolder.folder, size: size)
-            return print(format == .json ? try JSON.text(comparison) : comparison.text)
+            return printText(format == .json ? try JSON.text(comparison) : comparison.text)
         }
         let source = try modelOptions.source(namedArchitecture: true)
         let evaluation = source.configuration.evaluation
@@ -114,8 +114,8 @@ struct Inspect: ParsableCommand {
             if plan { row.append(layer.algorithm ?? "") }
             table.rows.append(row)
         }
-        print(table.text)
-        print(
+        printText(table.text)
+        printText(
             """
 
             \(report.name), input \(report.input.map(String.init).joined(separator: "×"))

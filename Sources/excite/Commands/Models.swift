@@ -58,7 +58,7 @@ struct Models: ParsableCommand {
         rows = onDisk.values.sorted { $0.name < $1.name } + rows
         switch format {
         case .json: print(try JSON.text(["models": rows]))
-        case .text: print(text(rows, folder))
+        case .text: printText(text(rows, folder))
         }
     }
 

@@ -112,13 +112,13 @@ struct Preprocess: ParsableCommand {
             let turned = imageOptions.decoder.exif == .ignore ? "ignored" : "applied"
             let orientation = description.orientation == .upright ? "" : ", EXIF orientation \(description.orientation.rawValue), \(turned)"
             let image = "\(description.format.rawValue), \(description.width) x \(description.height), \(description.colorMode.rawValue)"
-            print("\(self.image): \(image)\(orientation)")
-            print(
+            printText("\(self.image): \(image)\(orientation)")
+            printText(
                 "the network sees: \(preprocessing.width) x \(preprocessing.height), \(preprocessing.interpolation.rawValue), "
                     + "\(preprocessing.cropMode.rawValue), crop fraction \(preprocessing.cropFraction)")
-            for warning in description.warnings { print("passed over: \(warning)") }
+            for warning in description.warnings { printText("passed over: \(warning)") }
             if let timing {
-                print(
+                printText(
                     "median of \(`repeat`): \(timing.all.formatted(decimals: 3)) ms from the file to the tensor, "
                         + "\(timing.resizeCropNormalize.formatted(decimals: 3)) ms from the decoded pixels")
             }

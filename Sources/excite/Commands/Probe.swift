@@ -34,7 +34,7 @@ struct Probe: ParsableCommand {
             printError("\(host):\(port): answers without end")
             throw ExitCode.failure
         }
-        print("\(status) \(body)", terminator: body.hasSuffix("\n") ? "" : "\n")
+        printText("\(status) \(body.hasSuffix("\n") ? String(body.dropLast()) : body)")
         guard status == 200 else { throw ExitCode.failure }
     }
 

@@ -53,7 +53,7 @@ struct Pull: ParsableCommand {
                 }
             }, checkWeights: { _ = try SafeTensors(path: $0) })
         bar.finish()
-        print(
+        printText(
             """
             \(folder.path): \(result.size.map { "\($0.mebibytes), " } ?? "")\(Self.state(result))\
             \(result.commit.map { ", commit \($0.prefix(12))" } ?? "")
@@ -67,7 +67,7 @@ struct Pull: ParsableCommand {
         let bar = Bar(name)
         let result = try ModelPull(client: client).file(url, to: destination, digits: digits, reporting: bar.reporting)
         bar.finish()
-        print(
+        printText(
             """
             \(destination.path): \(result.size.map { "\($0.mebibytes), " } ?? "")\(Self.state(result))
             This is PyTorch's format: excite import makes a model of it.

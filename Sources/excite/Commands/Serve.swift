@@ -47,7 +47,7 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         ServerProcess.prepare()
-        let logWriter = try logOptions.logFormat.bootstrap(level: logOptions.logLevel)
+        let logWriter = try logOptions.logFormat.bootstrap(level: logOptions.logLevel.level)
         let logger = Logger(label: "excite")
         for name in try unknownEnvironmentVariables() {
             logger.warning("an environment variable is not known, and ignored", metadata: ["name": .string(name)])

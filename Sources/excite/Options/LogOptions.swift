@@ -8,8 +8,14 @@ struct LogOptions: ParsableArguments {
     var logFormat: LogFormat = environment("log-format", default: .text)
 
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
-    var logLevel: Logger.Level = environment("log-level", default: .info)
+    var logLevel: LogLevel = environment("log-level", default: .info)
 }
 
 extension LogFormat: ExpressibleByArgument {}
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+
+/// The log's levels by swift-log's names, as an option.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+
+    var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
+}

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SENet
 import Service
 
 /// A line on the terminal that says how far a long task is, how fast it goes and how long it will take. Silent where standard error is

@@ -57,3 +57,8 @@ func writeFile(_ bytes: [UInt8], to path: String) throws(ModelError) {
     guard path != "-" else { return try StandardStreams.writeOutput(bytes) }
     do { try Data(bytes).write(to: URL(filePath: path), options: .atomic) } catch { throw .cannotWrite(path, error) }
 }
+
+/// Prints lines for people: what they hold of other people's names gives a terminal no orders.
+func printText(_ text: String) {
+    print(text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }.joined(separator: "\n"))
+}

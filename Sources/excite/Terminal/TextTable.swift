@@ -1,3 +1,5 @@
+import SENet
+
 /// Rows of text in aligned columns.
 struct TextTable {
     enum Column {
@@ -23,7 +25,7 @@ struct TextTable {
     var rows: [[String]] = []
 
     var text: String {
-        let all = [columns.map(\.title)] + rows
+        let all = [columns.map(\.title)] + rows.map { $0.map(printable) }
         let widths = columns.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
         return all.map { row in
             let cells = columns.indices.map { columns[$0].padded(row[$0], to: widths[$0]) }

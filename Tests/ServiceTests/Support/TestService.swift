@@ -66,7 +66,9 @@ final class TestService {
     /// Keeps the only decoder from going on until the gate is opened.
     func holdDecoder() throws -> Gate {
         let gate = Gate()
-        pool.submit(InferenceRequest(inputs: [.image(HeldImage(bytes: try TestImages.jpeg(), gate: gate))], model: try Self.tiny.get())) { _ in }
+        pool.submit(InferenceRequest(inputs: [.image(HeldImage(bytes: try TestImages.jpeg(), gate: gate))], model: try Self.tiny.get())) {
+            _ in
+        }
         #expect(eventually { waiting == 0 })
         return gate
     }
