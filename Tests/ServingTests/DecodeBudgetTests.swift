@@ -127,6 +127,27 @@ struct DecodeBudgetTests {
         #expect(pool.infer(request(heavy, client: "a")).error == nil, "its own is done")
     }
 
+    @Test("many requests of one client with ordinary ones do not keep all ordinary decoders busy")
+    func clientShare() throws {
+        let pool = try pool { $0.decodeMemory = 512 << 20 }
+        defer { pool.close() }
+        // Estimated at 63 ms.
+        let image = emptyScans(width: 1000, height: 1000, scans: 200)
+        func heavyImages(of client: String) throws -> Int {
+            let cost = try image.withBytes { try pool.options.decoder.inspect($0).cost }
+            return pool.monitor.withLock { $0.demand([cost], of: client).heavyImages }
+        }
+        let (gate, answers) = (Gate(), Answers())
+        let held = HeldImage(bytes: image, gate: gate)
+        for index in 0..<20 { pool.submit(request(held, client: "a"), to: answers, index) }
+        #expect(pool.monitor.withLock(\.heavy.inHand) > .milliseconds(20 * 60 - 500))
+        #expect(try heavyImages(of: "a") == 1)
+        #expect(try heavyImages(of: "b") == 0)
+        gate.open()
+        #expect(answers.sorted(20).allSatisfy { $0.error == nil })
+        #expect(try heavyImages(of: "a") == 0, "its own are done")
+    }
+
     @Test("have a queue of their own, as long as the others'")
     func queue() throws {
         let pool = try pool { $0.queue = 2 }

@@ -99,16 +99,17 @@ public final class EnginePool: Sendable {
     /// - Precondition: there is an input.
     public func submit(_ request: InferenceRequest, answer: @escaping @Sendable ([Result<Inference, InferenceError>]) -> Void) {
         precondition(!request.inputs.isEmpty, "a request without inputs")
-        let (now, pending) = (ContinuousClock.now, PendingRequest(request, answer: answer))
-        let demand = DecodeDemand(request.inputs, options)
+        let now = ContinuousClock.now
+        let costs = request.inputs.map { $0.decodeCost(options.decoder) }
         let refusal: InferenceError? = monitor.withLock { state in
+            let demand = state.demand(costs, of: request.client)
             if let refusal = state.refusal(request, demand, at: now) { return refusal }
-            state.accept(request, demand, pending, at: now)
+            state.accept(request, demand, PendingRequest(request, ordinaryDecode: demand.ordinary, answer: answer), at: now)
             let ordinary = request.inputs.count - demand.heavyImages
             if ordinary > 0 { wakeDecoders(state, model: request.model, inputs: ordinary) }
+            if demand.heavyImages > 0 { heavyWork.broadcast() }
             return nil
         }
-        if demand.heavyImages > 0 { heavyWork.broadcast() }
         if let refusal {
             metrics.reject(refusal, inputs: request.inputs.count)
             answer(request.inputs.map { _ in .failure(refusal) })
@@ -119,8 +120,7 @@ public final class EnginePool: Sendable {
     ///
     /// - Parameter request: without inputs; one is reckoned with.
     public func refuse(_ request: InferenceRequest) -> InferenceError? {
-        let demand = DecodeDemand(request.inputs, options)
-        let refusal = monitor.withLock { $0.refusal(request, demand, at: .now) }
+        let refusal = monitor.withLock { $0.refusal(request, $0.demand([], of: request.client), at: .now) }
         if let refusal { metrics.reject(refusal) }
         return refusal
     }

@@ -23,7 +23,7 @@ public struct InferenceRequest: Sendable {
     public var wantsGates: Bool
     /// When nobody waits for the answer any more.
     public var deadline: ContinuousClock.Instant?
-    /// Who asks: an address, say. Requests in flight are counted by it where they are limited.
+    /// Who asks: an address, say. What it has in flight is held to one client's share; empty where there is but one.
     public var client: String
     /// Whether nobody waits for the answer any more. Asked before an image is decoded and now and then meanwhile, from any thread; it has to be
     /// cheap.

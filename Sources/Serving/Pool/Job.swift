@@ -68,15 +68,18 @@ final class PendingRequest: Sendable {
     let wantsGates: Bool
     let deadline: ContinuousClock.Instant?
     let client: String
+    /// What it asks of ordinary decoders, as estimated.
+    let ordinaryDecode: Duration
     let clientHasLeft: @Sendable () -> Bool
     let answer: @Sendable ([Answer]) -> Void
     private let answers: Mutex<(values: [Answer?], missing: Int)>
 
-    init(_ request: InferenceRequest, answer: @escaping @Sendable ([Answer]) -> Void) {
+    init(_ request: InferenceRequest, ordinaryDecode: Duration = .zero, answer: @escaping @Sendable ([Answer]) -> Void) {
         model = request.model
         wantsGates = request.wantsGates
         deadline = request.deadline
         client = request.client
+        self.ordinaryDecode = ordinaryDecode
         clientHasLeft = request.clientHasLeft
         self.answer = answer
         answers = Mutex((Array(repeating: nil, count: request.inputs.count), request.inputs.count))

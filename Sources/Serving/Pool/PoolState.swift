@@ -1,3 +1,4 @@
+import Imaging
 import Threads
 
 /// What the threads of a pool share under its lock.
@@ -12,12 +13,18 @@ struct PoolState {
     private var usualDecode = 0.0
     /// What decoding takes here, by what was estimated.
     private var decodeRatio = Estimate(1)
-    /// Requests in flight, where they are limited.
-    private var clients: [String: Int] = [:]
+    /// Those that have requests in flight.
+    private var clients: [String: Client] = [:]
     /// No more requests are accepted.
     var isClosed = false
     /// The threads are to end.
     var isOver = false
+
+    private struct Client {
+        var requests = 0
+        /// Decoding by ordinary decoders, as estimated, that its requests in flight ask for.
+        var decode = Duration.zero
+    }
 
     init(_ options: EnginePool.Options) {
         self.options = options
@@ -31,14 +38,23 @@ struct PoolState {
 
     // MARK: Requests
 
+    /// Whether a client is not held to what one client may have: one without a name is the only one.
+    private func isTrusted(_ client: String) -> Bool { client.isEmpty || options.isTrustedClient(client) }
+
+    /// How a client's images would be decoded now.
+    func demand(_ costs: [DecodeCost?], of client: String) -> DecodeDemand {
+        let left = options.ordinaryDecodePerClient - (clients[client]?.decode ?? .zero)
+        return DecodeDemand(costs, allowance: isTrusted(client) ? options.ordinaryDecode : left, options)
+    }
+
     /// Why a request would not be accepted now; nil if it would. One without inputs is reckoned with one that takes no decoding.
     func refusal(_ request: InferenceRequest, _ demand: DecodeDemand, at now: ContinuousClock.Instant) -> InferenceError? {
         guard !isClosed, let served = models[request.model], served.phase == .serving else { return .unavailable }
         if let budget = options.decodeBudget, demand.total > budget { return .decodeTimeTooLong(demand.total, limit: budget) }
         let (isIdle, backlog) = (models.unanswered == 0, backlog(at: now))
         let ratio = decodeRatio.believed(at: now, isIdle: isIdle).value
-        let isTrusted = options.isTrustedClient(request.client)
-        if options.clientRequests > 0, clients[request.client, default: 0] >= options.clientRequests, !isTrusted {
+        let isTrusted = isTrusted(request.client)
+        if options.clientRequests > 0, clients[request.client]?.requests ?? 0 >= options.clientRequests, !isTrusted {
             return .tooManyFromClient(retryAfter: .seconds(admission.clearance(backlog)))
         }
         var decoding = max(demand.ordinary.seconds / Double(options.threadsPerSession), demand.longest.seconds)
@@ -80,7 +96,8 @@ struct PoolState {
 
     /// Takes all inputs of a request that is not refused.
     mutating func accept(_ request: InferenceRequest, _ demand: DecodeDemand, _ pending: PendingRequest, at now: ContinuousClock.Instant) {
-        if options.clientRequests > 0 { clients[request.client, default: 0] += 1 }
+        clients[request.client, default: Client()].requests += 1
+        clients[request.client]?.decode += demand.ordinary
         models.update(request.model) { $0.unanswered += request.inputs.count }
         for (index, input) in request.inputs.enumerated() {
             let job = Job(request: pending, index: index, submitted: now, stage: WaitingInput.sent(input, demand.costs[index]))
@@ -94,9 +111,10 @@ struct PoolState {
             served.unanswered -= 1
             if isLast { served.answering += 1 }
         }
-        guard isLast, options.clientRequests > 0 else { return }
-        let left = (clients[request.client] ?? 1) - 1
-        clients[request.client] = left > 0 ? left : nil
+        guard isLast, var client = clients[request.client] else { return }
+        client.requests -= 1
+        client.decode -= request.ordinaryDecode
+        clients[request.client] = client.requests > 0 ? client : nil
     }
 
     /// A request's answer has been given.
