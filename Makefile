@@ -49,7 +49,7 @@ serve: build ## build, and serve the embedded model on port 8080
 # $(1): the build folder, $(2): more flags
 define run-tests
 	EXCITE_TESTING=1 $(SWIFT) build --build-tests -c release --scratch-path $(1) $(2)
-	EXCITE_TESTING=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/lsan.supp $(SWIFT) test --skip-build -c release --scratch-path $(1) $(2)
+	EXCITE_TESTING=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/lsan.supp:print_suppressions=0 $(SWIFT) test --skip-build -c release --scratch-path $(1) $(2)
 endef
 
 test: deps ## build, and run every test
