@@ -54,7 +54,10 @@ public final class LoadRecorder: Sendable {
     private static func latencies() -> Latencies { Histogram(highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: .three) }
 
     /// What has been counted so far.
-    public var snapshot: Record { record.withLock { $0 } }
+    public var snapshot: Record { read { $0 } }
+
+    /// Looks at what was recorded so far.
+    func read<Value>(_ body: (Record) -> Value) -> Value { record.withLock { body($0) } }
 
     /// A request goes out.
     func sent(due: ContinuousClock.Instant) {

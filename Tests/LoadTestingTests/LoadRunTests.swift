@@ -184,7 +184,7 @@ struct LoadRunTests {
         let run = try LoadRun(plan(server, .open(rate: 10), duration: 3600) { $0.slow = 4 })
         let ended = Locked<Result<LoadReport, any Error>?>(nil)
         Thread.detachNewThread { ended.update { $0 = Result { try run.run() } } }
-        #expect(eventually { run.recorder.snapshot.slow[.status(408)]?.totalCount ?? 0 >= 5 })
+        #expect(eventually { run.recorder.read { $0.slow[.status(408)]?.totalCount ?? 0 } >= 5 })
         #expect(run.stop())
         #expect(!run.stop(), "once is enough")
         #expect(eventually { ended.value != nil })

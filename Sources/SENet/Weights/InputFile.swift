@@ -40,6 +40,7 @@ public final class InputFile: Sendable {
     ///
     /// - Throws: `ModelError.file` if they cannot be read.
     public func bytes(_ range: Range<Int>) throws(ModelError) -> [UInt8] {
+        guard !range.isEmpty else { return [] }
         var failure: ModelError?
         let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
             do throws(ModelError) {
