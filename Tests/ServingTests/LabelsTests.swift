@@ -47,6 +47,29 @@ struct LabelsTests {
         #expect(labels.descriptions.allSatisfy { !$0.isEmpty && $0.first != " " && $0.last != " " })
     }
 
+    @Test(
+        "are what a person would say, with the other names beside it",
+        arguments: [
+            ("tabby, tabby cat", "tabby cat", ["tabby"]), ("goldfish, Carassius auratus", "goldfish", ["Carassius auratus"]),
+            ("hip, rose hip, rosehip", "rose hip", ["hip", "rosehip"]), ("gorilla, Gorilla gorilla", "gorilla", ["Gorilla gorilla"]),
+            ("Cardigan, Cardigan Welsh corgi", "Cardigan Welsh corgi", ["Cardigan"]), ("espresso", "espresso", []), ("a, ,", "a", []),
+            ("", "", []), ("indri, indris, Indri indri, Indri brevicaudatus", "indri", ["indris", "Indri indri", "Indri brevicaudatus"]),
+        ] as [(String, String, [String])])
+    func spoken(description: String, name: String, others: [String]) {
+        let said = Labels.say(description)
+        #expect(said.name == name && said.others == others)
+    }
+
+    @Test("of ImageNet-1k name a cat a cat, and lose no name")
+    func imageNetSpoken() throws {
+        let labels = try labels(#"{"architecture": "seresnet50"}"#)
+        #expect(labels.spoken[281] == "tabby cat" && labels.synonyms[281] == ["tabby"])
+        for (index, description) in labels.descriptions.enumerated() {
+            let names = description.split(separator: ",").map(\.trimmed)
+            #expect(Set([labels.spoken[index]] + labels.synonyms[index]) == Set(names))
+        }
+    }
+
     @Test("are the classes' numbers otherwise")
     func numbers() throws {
         let labels = try labels(#"{"architecture": "seresnet18", "num_classes": 3}"#)

@@ -63,7 +63,7 @@ struct SelfTestTests {
     @Test("fails where more classes are recorded than there are")
     func tooMany() throws {
         let reason = try outcome { folder, _ in
-            let request = (0..<11).map { Prediction(index: $0, score: 0, name: "", label: "") }
+            let request = (0..<11).map { Prediction(index: $0, score: 0, name: "", label: "", synonyms: []) }
             try folder.write(recorded(request), to: "self-test.json")
         }
         #expect(reason != nil)

@@ -186,6 +186,7 @@ enum OpenAPI {
                 "required": ["label", "class", "index", "score"],
                 "properties": {
                   "label": {"type": "string", "description": "The class's name for people."},
+                  "synonyms": {"type": "array", "description": "Its other names; absent where it has none.", "items": {"type": "string"}},
                   "class": {"type": "string", "description": "Its short name: a WordNet id, say."},
                   "index": {"type": "integer", "minimum": 0},
                   "score": {"type": "number", "minimum": 0, "maximum": 1, "description": "Softmax over all classes; of a model with one output, or trained for several labels at once, each class's own sigmoid."}

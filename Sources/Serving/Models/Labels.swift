@@ -4,8 +4,12 @@ import SENet
 public struct Labels: Sendable {
     /// Short names, WordNet ids for ImageNet's classes.
     public let names: [String]
-    /// For people: `tabby, tabby cat`.
+    /// Names for people in full, as the training framework has them: `tabby, tabby cat`.
     public let descriptions: [String]
+    /// What a person would say: `tabby cat`.
+    public let spoken: [String]
+    /// The other names of each class.
+    public let synonyms: [[String]]
 
     /// The configuration's own labels; ImageNet-1k's where it has none and 1,000 classes; else the classes' numbers.
     public init(_ configuration: Configuration) {
@@ -20,6 +24,26 @@ public struct Labels: Sendable {
             names = (0..<configuration.classes).map(String.init)
             descriptions = names.map { "class \($0)" }
         }
+        let said = descriptions.map(Self.say)
+        spoken = said.map(\.name)
+        synonyms = said.map(\.others)
+    }
+
+    /// A class's name for people out of a list of names, and the others.
+    ///
+    /// The first name stands for the class, unless a later one is the same with a word more: `tabby, tabby cat` is a tabby cat, `hip, rose hip,
+    /// rosehip` a rose hip. (A species is named in Latin: `gorilla, Gorilla gorilla` stays a gorilla.)
+    static func say(_ description: String) -> (name: String, others: [String]) {
+        var others = description.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
+        guard let first = others.first else { return (description, []) }
+        let index =
+            others.firstIndex { name in
+                guard name.count > first.count, name.hasPrefix("\(first) ") || name.hasSuffix(" \(first)") else { return false }
+                let words = name.lowercased().split(separator: " ")
+                return Set(words).count == words.count
+            } ?? 0
+        let name = others.remove(at: index)
+        return (name, others)
     }
 
     /// A file's classes, one a line in the classifier's order: a WordNet id and a description, or a name alone.

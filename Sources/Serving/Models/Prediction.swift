@@ -10,6 +10,8 @@ public struct Prediction: Sendable, Equatable {
     public var name: String
     /// The class's name for people.
     public var label: String
+    /// Its other names.
+    public var synonyms: [String]
 }
 
 extension Prediction {
@@ -29,7 +31,9 @@ extension Prediction {
         }
         let score = scoring(logits, activation)
         return best.map { index in
-            Prediction(index: index, score: Float(score(logits[index])), name: labels.names[index], label: labels.descriptions[index])
+            Prediction(
+                index: index, score: Float(score(logits[index])), name: labels.names[index], label: labels.spoken[index],
+                synonyms: labels.synonyms[index])
         }
     }
 

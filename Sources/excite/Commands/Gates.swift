@@ -123,7 +123,7 @@ struct ImageGroup {
             }
             let folders = try ImageFiles.folders(in: path)
             for name in folders {
-                let label = labels.names.firstIndex(of: name).map { labels.descriptions[$0] } ?? name
+                let label = labels.names.firstIndex(of: name).map { labels.spoken[$0] } ?? name
                 groups.append(ImageGroup(name: name, label: label, files: try ImageFiles.images(under: "\(path)/\(name)")))
             }
             if folders.isEmpty {

@@ -73,13 +73,13 @@ struct EvaluationReport: Encodable {
         imagesPerSecond = (Double(total.images) / seconds).rounded(decimals: 2)
         worstClasses = evaluation.worstClasses(worst).map { target, tally in
             Class(
-                class: labels.names[target], label: labels.descriptions[target], images: tally.images, top1Errors: tally.top1Errors,
+                class: labels.names[target], label: labels.spoken[target], images: tally.images, top1Errors: tally.top1Errors,
                 top5Errors: tally.top5Errors)
         }
         self.confusions = evaluation.confusions(confusions).map { pair, images in
             Confusion(
-                class: labels.names[pair.target], label: labels.descriptions[pair.target], predictedClass: labels.names[pair.predicted],
-                predictedLabel: labels.descriptions[pair.predicted], images: images)
+                class: labels.names[pair.target], label: labels.spoken[pair.target], predictedClass: labels.names[pair.predicted],
+                predictedLabel: labels.spoken[pair.predicted], images: images)
         }
         leftOut = LeftOut(classes: set.leftOut.keys.sorted(), images: set.leftOut.values.reduce(0, +))
         self.failed = failed

@@ -66,6 +66,7 @@ extension Prediction: JSONWritable {
             $0.field("class", name)
             $0.field("index", index)
             $0.field("score", score)
+            $0.field("synonyms", synonyms.isEmpty ? nil : synonyms)
         }
     }
 }
