@@ -4,11 +4,11 @@
 
 #include "product.h"
 
-/// A band of an input with its border of padding: (planes, rows, width, depth). Strides are in floats.
+/// A band of an input with its border of padding: (planes, rows, width, depth). Everything is in words.
 typedef struct {
-    const float *data;                // the first output pixel's window
+    const excite_word *data;          // the first output pixel's window
     size_t plane_stride, row_stride;  // from one block of channels, one row to the next
-    size_t depth;                     // of a pixel: 16, or the channels of a planar input
+    size_t depth;                     // of a pixel: a block of 16 channels, or all channels of an interleaved image
     size_t step, line_stride;         // from one output pixel's window, one output row's to the next
 } excite_band;
 
@@ -29,24 +29,75 @@ EXCITE_INLINE bool excite_is_sampled(const excite_convolution *c) {
 }
 
 /// Whether a band is copied before it is read.
-EXCITE_INLINE bool excite_is_copied(const excite_convolution *c) {
-    return c->planar_input || c->padding > 0 || excite_is_sampled(c);
+EXCITE_INLINE bool excite_is_copied(const excite_convolution *c) { return c->padding > 0 || excite_is_sampled(c); }
+
+/// Words of the copy of a band of `rows` output rows, `planes` blocks of channels, `depth` words a pixel.
+static inline size_t excite_band_count(const excite_convolution *c, int32_t rows, int32_t planes, size_t depth) {
+    if (excite_is_sampled(c)) return (size_t)planes * depth * (size_t)(rows * c->output_width);
+    return (size_t)planes * depth * (size_t)excite_input_rows(c, rows) * (size_t)(c->width + 2 * c->padding);
 }
 
-/// Floats of the copy of a band of `rows` output rows, `planes` blocks of channels.
-static inline size_t excite_band_count(const excite_convolution *c, int32_t rows, int32_t planes) {
-    const size_t depth = (size_t)(c->planar_input ? c->channels : planes * excite_block);
-    if (excite_is_sampled(c)) return depth * (size_t)(rows * c->output_width);
-    return depth * (size_t)excite_input_rows(c, rows) * (size_t)(c->width + 2 * c->padding);
+static inline void excite_fill(excite_word *words, size_t count, excite_word word) {
+    for (size_t i = 0; i < count; i++) words[i] = word;
 }
 
-/// Copies one row (W, 16), or zeros where `y` is outside the image, between two borders of zeros.
-static inline void excite_copy_row(const excite_convolution *c, const float *plane, int32_t y, float *copy) {
-    const size_t border = (size_t)c->padding * excite_block, middle = (size_t)c->width * excite_block;
-    memset(copy, 0, border * sizeof *copy);
-    if (y < 0 || y >= c->height) memset(copy + border, 0, middle * sizeof *copy);
-    else memcpy(copy + border, plane + (size_t)y * middle, middle * sizeof *copy);
-    memset(copy + border + middle, 0, border * sizeof *copy);
+/// Copies one row (W, depth), or the border's word where `y` is outside the image, between two borders.
+static inline void excite_copy_row(const excite_convolution *c, size_t depth, excite_word border, const excite_word *plane, int32_t y,
+                                   excite_word *copy) {
+    const size_t edge = (size_t)c->padding * depth, middle = (size_t)c->width * depth;
+    excite_fill(copy, edge, border);
+    if (y < 0 || y >= c->height) excite_fill(copy + edge, middle, border);
+    else memcpy(copy + edge, plane + (size_t)y * middle, middle * sizeof *copy);
+    excite_fill(copy + edge + middle, edge, border);
+}
+
+/// The pixels that a projection with a stride reads: (planes, rows, Q, depth).
+static inline void excite_sample(const excite_convolution *c, size_t depth, int32_t row, int32_t rows, int32_t planes,
+                                 const excite_word *input,  // (planes, H, W, depth)
+                                 excite_word *copy) {
+    for (int32_t i = 0; i < planes; i++) {
+        for (int32_t y = row; y < row + rows; y++) {
+            const excite_word *from = input + (size_t)(i * c->height + y * c->stride) * (size_t)c->width * depth;
+            for (int32_t x = 0; x < c->output_width; x++, copy += depth) {
+                memcpy(copy, from + (size_t)(x * c->stride) * depth, depth * sizeof *copy);
+            }
+        }
+    }
+}
+
+/// The band of a copy, or of the input itself, whose rows have `width` pixels and whose planes `height` rows.
+static inline excite_band excite_band_of(const excite_convolution *c, const excite_word *data, size_t height, size_t width, size_t depth) {
+    const size_t line = width * depth;
+    return (excite_band){data, height * line, line, depth, (size_t)c->stride * depth, (size_t)c->stride * line};
+}
+
+/// The input of `rows` output rows from `row`, `planes` blocks of it: a view of it, or a copy in `scratch` with a border of `border`.
+static inline excite_band excite_read_band(const excite_convolution *c, int32_t row, int32_t rows, int32_t planes, size_t depth,
+                                           excite_word border,
+                                           const excite_word *input,  // (planes, H, W, depth)
+                                           excite_word *scratch) {
+    const int32_t top = row * c->stride - c->padding, height = excite_input_rows(c, rows);
+    if (excite_is_sampled(c)) {
+        const size_t line = (size_t)c->output_width * depth;
+        excite_sample(c, depth, row, rows, planes, input, scratch);
+        return (excite_band){scratch, (size_t)rows * line, line, depth, depth, line};
+    }
+    const size_t line = (size_t)c->width * depth;
+    if (!excite_is_copied(c)) return excite_band_of(c, input + (size_t)top * line, (size_t)c->height, (size_t)c->width, depth);
+    const size_t width = (size_t)(c->width + 2 * c->padding);
+    for (int32_t i = 0; i < planes; i++) {
+        const excite_word *from = input + (size_t)i * (size_t)c->height * line;
+        for (int32_t y = 0; y < height; y++) {
+            excite_copy_row(c, depth, border, from, top + y, scratch + (size_t)(i * height + y) * width * depth);
+        }
+    }
+    return excite_band_of(c, scratch, (size_t)height, width, depth);
+}
+
+/// Floats of scratch that the float32 kernels copy a band of `planes` blocks to.
+static inline size_t excite_float_band_count(const excite_convolution *c, int32_t rows, int32_t planes) {
+    if (c->planar_input) return excite_band_count(c, rows, 1, (size_t)c->channels);
+    return excite_is_copied(c) ? excite_band_count(c, rows, planes, excite_block) : 0;
 }
 
 /// The planar input's rows as pixels of C channels: (rows, W + 2 padding, C).
@@ -64,48 +115,24 @@ static inline void excite_interleave(const excite_convolution *c, int32_t top, i
     }
 }
 
-/// The pixels that a projection with a stride reads: (planes, rows, Q, 16).
-static inline void excite_sample(const excite_convolution *c, int32_t row, int32_t rows, int32_t plane, int32_t planes,
-                                 const float *input,  // (C/16, H, W, 16)
-                                 float *copy) {
-    for (int32_t i = 0; i < planes; i++) {
-        for (int32_t y = row; y < row + rows; y++) {
-            const float *from = input + excite_at(c->height, c->width, plane + i, y * c->stride, 0);
-            for (int32_t x = 0; x < c->output_width; x++, copy += excite_block) {
-                memcpy(copy, from + (size_t)(x * c->stride) * excite_block, excite_block * sizeof *copy);
-            }
-        }
+/// The float32 kernels' band: blocks [plane, plane + planes) of a blocked input, or a planar one interleaved.
+static inline excite_band excite_float_band(const excite_convolution *c, int32_t row, int32_t rows, int32_t plane, int32_t planes,
+                                            const float *input,  // (C/16, H, W, 16) or (C, H, W)
+                                            float *scratch) {
+    if (!c->planar_input) {
+        const excite_word *from = (const excite_word *)(input + excite_at(c->height, c->width, plane, 0, 0));
+        return excite_read_band(c, row, rows, planes, excite_block, 0, from, (excite_word *)scratch);
     }
-}
-
-/// The input of `rows` output rows from `row`, blocks [plane, plane + planes): a view of it, or a copy in `scratch`.
-static inline excite_band excite_read_band(const excite_convolution *c, int32_t row, int32_t rows, int32_t plane, int32_t planes,
-                                           const float *input,  // (C/16, H, W, 16) or (C, H, W)
-                                           float *scratch) {
-    const int32_t top = row * c->stride - c->padding, height = excite_input_rows(c, rows), width = c->width + 2 * c->padding;
-    if (excite_is_sampled(c)) {
-        const size_t line = (size_t)c->output_width * excite_block;
-        excite_sample(c, row, rows, plane, planes, input, scratch);
-        return (excite_band){scratch, (size_t)rows * line, line, excite_block, excite_block, line};
-    }
-    const size_t depth = (size_t)(c->planar_input ? c->channels : excite_block), line = (size_t)width * depth;
-    const size_t step = (size_t)c->stride * depth, line_stride = (size_t)c->stride * line;
-    if (!excite_is_copied(c)) {
-        const float *window = input + excite_at(c->height, c->width, plane, top, 0);
-        return (excite_band){window, (size_t)c->height * line, line, depth, step, line_stride};
-    }
-    if (c->planar_input) {
-        excite_interleave(c, top, height, input, scratch);
-    } else {
-        for (int32_t i = 0; i < planes; i++) {
-            const float *from = input + excite_at(c->height, c->width, plane + i, 0, 0);
-            for (int32_t y = 0; y < height; y++) excite_copy_row(c, from, top + y, scratch + (size_t)(i * height + y) * line);
-        }
-    }
-    return (excite_band){scratch, (size_t)height * line, line, depth, step, line_stride};
+    const int32_t height = excite_input_rows(c, rows);
+    excite_interleave(c, row * c->stride - c->padding, height, input, scratch);
+    return excite_band_of(c, (const excite_word *)scratch, (size_t)height, (size_t)(c->width + 2 * c->padding), (size_t)c->channels);
 }
 
 excite_packed_count_function excite_direct_packed_count, excite_grouped_packed_count, excite_winograd2_packed_count,
     excite_winograd4_packed_count;
 excite_pack_function excite_direct_pack, excite_grouped_pack, excite_winograd2_pack, excite_winograd4_pack;
 excite_scratch_count_function excite_direct_scratch_count, excite_grouped_scratch_count;
+
+extern const excite_dot_kernels excite_dot_kernels_uint8_avx512vnni, excite_dot_kernels_uint8_avx512, excite_dot_kernels_uint8_avx2vnni,
+    excite_dot_kernels_uint8_avx2, excite_dot_kernels_uint8_dotprod, excite_dot_kernels_uint8_portable;
+extern const excite_dot_kernels excite_dot_kernels_bfloat16_avx512bf16, excite_dot_kernels_bfloat16_bf16, excite_dot_kernels_bfloat16_portable;

@@ -3,18 +3,20 @@
 
 #include "internal.h"
 
-void excite_copy_channels(const float *input,  // (pixels, 16)
+void excite_copy_channels(size_t size,
+                          const void *input,  // (pixels, 16)
                           int32_t from, int32_t count, int32_t pixels,
-                          float *output,  // (pixels, 16)
+                          void *output,  // (pixels, 16)
                           int32_t to) {
     assert(pixels > 0 && count > 0 && from >= 0 && from + count <= excite_block && to >= 0 && to + count <= excite_block);
+    const size_t pixel = excite_block * size;
     if (count == excite_block) {
-        memcpy(output, input, (size_t)pixels * excite_block * sizeof *output);
+        memcpy(output, input, (size_t)pixels * pixel);
         return;
     }
-    for (size_t i = 0; i < (size_t)pixels * excite_block; i += excite_block) {
-        memcpy(output + i + to, input + i + from, (size_t)count * sizeof *output);
-    }
+    const char *source = (const char *)input + (size_t)from * size;
+    char *target = (char *)output + (size_t)to * size;
+    for (size_t i = 0; i < (size_t)pixels; i++) memcpy(target + i * pixel, source + i * pixel, (size_t)count * size);
 }
 
 void excite_block_channels(int32_t channels, int32_t pixels,

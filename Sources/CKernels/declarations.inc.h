@@ -15,6 +15,14 @@ excite_linear_function ISA(excite_linear);
 excite_scale_function ISA(excite_scale);
 excite_affine_function ISA(excite_affine);
 excite_multiply_adds_function ISA(excite_multiply_adds);
+excite_map_function ISA(excite_map);
+excite_interleave_function ISA(excite_interleave_pixels);
+excite_gate_function ISA(excite_gate);
+excite_pool_narrow_function ISA(excite_pool_narrow);
+excite_blur_narrow_function ISA(excite_blur_narrow);
+excite_reduce_function ISA(excite_reduce);
+excite_scaled_sums_function ISA(excite_scaled_sums);
+excite_linear_function ISA(excite_exact_linear);
 
 // Not in the table: what the dense convolutions are made of.
 excite_multiply_function ISA(excite_multiply);

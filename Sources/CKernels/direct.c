@@ -19,7 +19,7 @@ size_t excite_direct_packed_count(const excite_convolution *c) {
 }
 
 size_t excite_direct_scratch_count(const excite_convolution *c, int32_t rows) {
-    return excite_is_copied(c) ? excite_band_count(c, rows, excite_blocks(c->channels)) : 0;
+    return excite_float_band_count(c, rows, excite_blocks(c->channels));
 }
 
 void excite_direct_pack(const excite_convolution *c, int32_t block, int32_t blocks,

@@ -10,12 +10,12 @@ void ISA(excite_direct)(const excite_convolution *c, const excite_tile *tile,
     assert(c->groups == 1 || (c->channels / c->groups % excite_block == 0 && c->outputs / c->groups % excite_block == 0));
     assert(!c->planar_input || (c->channels <= 4 && c->groups == 1));
     assert(excite_is_epilogue(epilogue));
-    assert(excite_is_aligned(packed) && excite_is_aligned(output) && (scratch || !excite_is_copied(c)));
+    assert(excite_is_aligned(packed) && excite_is_aligned(output) && (scratch || !excite_float_band_count(c, tile->rows, 1)));
 
     const int32_t planes = excite_planes(c), group_blocks = excite_blocks(c->outputs / c->groups);
     const int32_t first_plane = tile->block / group_blocks * planes;
     const int32_t end_plane = ((tile->block + tile->blocks - 1) / group_blocks + 1) * planes;
-    const excite_band band = excite_read_band(c, tile->row, tile->rows, first_plane, end_plane - first_plane, input, scratch);
+    const excite_band band = excite_float_band(c, tile->row, tile->rows, first_plane, end_plane - first_plane, input, scratch);
     const size_t run = (size_t)c->kernel_width * band.depth, plane_terms = (size_t)c->kernel_height * run;
     const int32_t panel = excite_max(1, panel_terms / (int32_t)plane_terms);
     if (epilogue->sums) memset(epilogue->sums + tile->block * excite_block, 0, (size_t)tile->blocks * excite_block * sizeof(float));
@@ -26,6 +26,15 @@ void ISA(excite_direct)(const excite_convolution *c, const excite_tile *tile,
         blocks = excite_product_blocks(TILE_BLOCKS, excite_min(tile->block + tile->blocks, (group + 1) * group_blocks) - block);
         const size_t at = excite_at(c->output_height, c->output_width, block, tile->row, 0);
         for (int32_t plane = 0; plane < planes; plane += panel) {
+            const excite_float_ends ends = {
+                .output = output + at,
+                .output_stride = excite_at(c->output_height, c->output_width, 1, 0, 0),
+                .bias = plane == 0 ? epilogue->bias + block * excite_block : NULL,
+                .is_last = plane + panel >= planes,
+                .relu = epilogue->activation == excite_activation_relu,
+                .residual = epilogue->residual ? epilogue->residual + at : NULL,
+                .sums = epilogue->sums ? epilogue->sums + block * excite_block : NULL,
+            };
             const excite_product product = {
                 .planes = excite_min(panel, planes - plane),
                 .kernel_rows = c->kernel_height,
@@ -37,15 +46,9 @@ void ISA(excite_direct)(const excite_convolution *c, const excite_tile *tile,
                 .width = c->output_width,
                 .step = band.step,
                 .line_stride = band.line_stride,
-                .weights = packed + ((size_t)block * (size_t)planes + (size_t)plane) * plane_terms * excite_block,
-                .output = output + at,
-                .weights_stride = (size_t)planes * plane_terms * excite_block,
-                .output_stride = excite_at(c->output_height, c->output_width, 1, 0, 0),
-                .bias = plane == 0 ? epilogue->bias + block * excite_block : NULL,
-                .is_last = plane + panel >= planes,
-                .relu = epilogue->activation == excite_activation_relu,
-                .residual = epilogue->residual ? epilogue->residual + at : NULL,
-                .sums = epilogue->sums ? epilogue->sums + block * excite_block : NULL,
+                .weights = (const char *)(packed + ((size_t)block * (size_t)planes + (size_t)plane) * plane_terms * excite_block),
+                .weights_stride = (size_t)planes * plane_terms * excite_block * sizeof *packed,
+                .ends = &ends,
             };
             ISA(excite_multiply)(blocks, &product);
         }

@@ -18,7 +18,7 @@ static size_t block_weights(const excite_convolution *c) { return (size_t)(9 * (
 size_t excite_grouped_packed_count(const excite_convolution *c) { return (size_t)excite_blocks(c->outputs) * block_weights(c); }
 
 size_t excite_grouped_scratch_count(const excite_convolution *c, int32_t rows) {
-    return excite_is_copied(c) ? excite_band_count(c, rows, 1) : 0;
+    return excite_float_band_count(c, rows, 1);
 }
 
 void excite_grouped_pack(const excite_convolution *c, int32_t block, int32_t blocks,

@@ -99,15 +99,15 @@ void ISA(excite_grouped)(const excite_convolution *c, const excite_tile *tile,
                          float *scratch) {  // excite_grouped_scratch_count
     assert(is_grouped(c) && excite_is_tile(tile, c->output_height, excite_blocks(c->outputs)));
     assert(excite_is_epilogue(epilogue));
-    assert(excite_is_aligned(packed) && excite_is_aligned(output) && (scratch || !excite_is_copied(c)));
+    assert(excite_is_aligned(packed) && excite_is_aligned(output) && (scratch || !excite_float_band_count(c, tile->rows, 1)));
 
     const int32_t depth = c->channels / c->groups;
     if (epilogue->sums) memset(epilogue->sums + tile->block * excite_block, 0, (size_t)tile->blocks * excite_block * sizeof(float));
     for (int32_t block = tile->block; block < tile->block + tile->blocks; block++) {
-        const excite_band band = excite_read_band(c, tile->row, tile->rows, block, 1, input, scratch);
+        const excite_band band = excite_float_band(c, tile->row, tile->rows, block, 1, input, scratch);
         const float *weights = packed + (size_t)block * block_weights(c);
         for (int32_t y = 0; y < tile->rows; y++) {
-            const float *line = band.data + (size_t)y * band.line_stride;
+            const float *line = (const float *)(band.data + (size_t)y * band.line_stride);
             const size_t at = excite_at(c->output_height, c->output_width, block, tile->row + y, 0);
 #define ROW(depth, stride) \
     ISA(grouped_row)(depth, stride, c, line, band.row_stride, weights, epilogue, block, at, output)

@@ -17,3 +17,10 @@
 #define VECTORS (16 / LANES)
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #define vec ISA(vec)
+
+// Keeps a register's value from the optimiser, which would solve the recurrence.
+#if defined(__x86_64__)
+#define KEEP(register) __asm__ volatile("" : "+v"(register))
+#else
+#define KEEP(register) __asm__ volatile("" : "+w"(register))
+#endif

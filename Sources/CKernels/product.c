@@ -1,5 +1,5 @@
-// The register tile of the dense convolutions for every instruction set.
+// The product of matrices in float32 for every instruction set.
 #include "product.h"
 
-#define EXCITE_BODY "product.inc.h"
+#define EXCITE_BODY "float.inc.h"
 #include "for_each_isa.h"

@@ -1,40 +1,49 @@
-// The body of product.c: up to TILE_PIXELS pixels x TILE_BLOCKS blocks of 16 outputs stay in registers while the products of all terms
-// are added to them, one term after the other. `pixels` and `blocks` are constants where the functions are inlined; all sizes of a
-// tile share one body, so that their rounding is the same.
+// The register tile of every dense convolution: up to TILE_PIXELS pixels x TILE_BLOCKS blocks of 16 outputs stay in registers while the
+// products of all terms are added to them, one term after the other. `pixels` and `blocks` are constants where the functions are inlined;
+// all sizes of a tile share one body, so that their rounding is the same.
 //
 // The pixels of a tile are given by their addresses, so a tile may run over the end of a row: 49 pixels of a 7 x 7 image make nine
 // tiles of 5 or 6 and not fourteen of 3 or 4, whose few accumulators would not hide the latency of an addition.
-#include "epilogue.inc.h"
+//
+// The arithmetic is whoever's who includes this:
+//   ISA(sums)                        a register of sums
+//   ISA(factor), ISA(broadcast)      a word of a pixel against any weights
+//   ISA(weights), ISA(load_weights)  register v of a row of weights
+//   ISA(multiply_add)                sums + factor * weights
+//   ISA(begin), ISA(end)             where the sums of a tile come from and go to
+//   ROW_BYTES                        of a row of weights
+//   PIXEL_WORDS                      words of a pixel's block of 16 channels
 
 typedef struct {
-    size_t at[TILE_PIXELS];  // where each pixel's terms start in the input, in floats
+    size_t at[TILE_PIXELS];  // where each pixel's terms start in the input, in words
     // The weights that follow this product's are fetched meanwhile, an equal part by each tile: from `ahead`, `lines` cache lines a
     // run. One image reads every weight of the network once, from memory: this took 3 x 3 over 7 x 7 pixels with 512 channels from 83 %
     // of the multiply-add limit to 94 %, and Winograd's F(2x2) from 106 % to 130 % (Zen 3, caches emptied before).
-    const float *ahead;
+    const char *ahead;
     int32_t lines;
 } ISA(pixels);
 
-/// sums[p][b] += one term of pixel p times its weight of block b.
-EXCITE_INLINE void ISA(accumulate_term)(int pixels, int blocks, const float *const *inputs, size_t i, const float *weights,
-                                        size_t weights_stride, vec (*sums)[TILE_BLOCKS][VECTORS]) {
-    vec w[TILE_BLOCKS][VECTORS];
+/// sums[p][b] += one term of pixel p times its weights of block b.
+EXCITE_INLINE void ISA(accumulate_term)(int pixels, int blocks, const excite_word *const *inputs, size_t i, const char *weights,
+                                        size_t weights_stride, ISA(sums) (*sums)[TILE_BLOCKS][VECTORS]) {
+    ISA(weights) w[TILE_BLOCKS][VECTORS];
     UNROLLED for (int b = 0; b < blocks; b++) {
-        UNROLLED for (int v = 0; v < VECTORS; v++) w[b][v] = ((const vec *)(weights + (size_t)b * weights_stride))[v];
+        UNROLLED for (int v = 0; v < VECTORS; v++) w[b][v] = ISA(load_weights)(weights + (size_t)b * weights_stride, v);
     }
     UNROLLED for (int p = 0; p < pixels; p++) {
-        const float x = inputs[p][i];
+        const ISA(factor) x = ISA(broadcast)(inputs[p][i]);
         UNROLLED for (int b = 0; b < blocks; b++) {
-            UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] += x * w[b][v];
+            UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] = ISA(multiply_add)(sums[p][b][v], x, w[b][v]);
         }
     }
 }
 
 /// sums[p][b] += all terms of pixel p times their weights of block b, `unrolled` of them in a turn of the loop: a divisor of the run.
 EXCITE_INLINE void ISA(accumulate)(int pixels, int blocks, size_t unrolled, const ISA(pixels) *tile, const excite_product *product,
-                                   vec (*sums)[TILE_BLOCKS][VECTORS]) {
+                                   ISA(sums) (*sums)[TILE_BLOCKS][VECTORS]) {
     const size_t weights_stride = product->weights_stride, run = product->run;
-    const float *weights = product->weights, *ahead = tile->ahead, *inputs[TILE_PIXELS];
+    const char *weights = product->weights, *ahead = tile->ahead;
+    const excite_word *inputs[TILE_PIXELS];
     UNROLLED for (int p = 0; p < pixels; p++) inputs[p] = product->input + tile->at[p];
     for (int32_t plane = 0; plane < product->planes; plane++) {
         for (int32_t row = 0; row < product->kernel_rows; row++) {
@@ -42,14 +51,14 @@ EXCITE_INLINE void ISA(accumulate)(int pixels, int blocks, size_t unrolled, cons
             // Hides from the optimiser where `i` comes from. It would replace the one index by a pointer for each pixel, for which
             // there are too few registers: that took a 1 x 1 convolution from 92 % of the multiply-add limit to 80 % (Zen 3).
             __asm__("" : "+r"(i));
-            for (int32_t line = 0; line < tile->lines; line++, ahead += excite_block) {
+            for (int32_t line = 0; line < tile->lines; line++, ahead += 64) {
                 UNROLLED for (int b = 0; b < blocks; b++) __builtin_prefetch(ahead + (size_t)b * weights_stride, 0, 2);
             }
             for (const size_t end = i + run; i < end; i += unrolled) {
                 UNROLLED for (size_t u = 0; u < unrolled; u++) {
-                    ISA(accumulate_term)(pixels, blocks, inputs, i + u, weights + u * excite_block, weights_stride, sums);
+                    ISA(accumulate_term)(pixels, blocks, inputs, i + u, weights + u * ROW_BYTES, weights_stride, sums);
                 }
-                weights += unrolled * excite_block;
+                weights += unrolled * ROW_BYTES;
             }
         }
     }
@@ -58,41 +67,24 @@ EXCITE_INLINE void ISA(accumulate)(int pixels, int blocks, size_t unrolled, cons
 /// The tile of the pixels from `first` on, from its first sum to its only store.
 EXCITE_INLINE void ISA(multiply_tile)(int pixels, int blocks, size_t unrolled, const ISA(pixels) *tile, const excite_product *product,
                                       size_t first) {
-    vec sums[TILE_PIXELS][TILE_BLOCKS][VECTORS];
-    UNROLLED for (int b = 0; b < blocks; b++) {
-        const float *output = product->output + (size_t)b * product->output_stride + first * excite_block;
-        UNROLLED for (int p = 0; p < pixels; p++) {
-            const float *from = product->bias ? product->bias + b * excite_block : output + p * excite_block;
-            UNROLLED for (int v = 0; v < VECTORS; v++) sums[p][b][v] = ((const vec *)from)[v];
-        }
-    }
+    ISA(sums) sums[TILE_PIXELS][TILE_BLOCKS][VECTORS];
+    ISA(begin)(pixels, blocks, product->ends, first, sums);
     ISA(accumulate)(pixels, blocks, unrolled, tile, product, sums);
-    const float *residual = product->is_last ? product->residual : NULL;
-    float *totals = product->is_last ? product->sums : NULL;
-    UNROLLED for (int b = 0; b < blocks; b++) {
-        const size_t at = (size_t)b * product->output_stride + first * excite_block;
-        UNROLLED for (int v = 0; v < VECTORS; v++) {
-            vec y[TILE_PIXELS];
-            UNROLLED for (int p = 0; p < pixels; p++) y[p] = sums[p][b][v];
-            ISA(finish)(pixels, y, residual ? residual + at : NULL, product->is_last && product->relu, product->output + at, v,
-                        totals ? (vec *)(totals + b * excite_block) + v : NULL);
-        }
-    }
+    ISA(end)(pixels, blocks, product->ends, first, sums);
 }
 
 /// All pixels for `blocks` blocks of outputs.
 EXCITE_INLINE void ISA(multiply_blocks)(int blocks, size_t unrolled, const excite_product *product) {
     const int32_t count = product->lines * product->width, tiles = excite_divide_up(count, TILE_PIXELS);
     const int32_t runs = product->planes * product->kernel_rows, terms = runs * (int32_t)product->run;
-    const int32_t ahead_lines = excite_divide_up(terms, tiles * runs);  // of the next `terms` lines, a run
+    const int32_t lines = terms * (ROW_BYTES / 64), ahead_lines = excite_divide_up(lines, tiles * runs);  // of the next `lines`, a run
     int32_t ahead = 0;
     size_t line = 0, first = 0;
     int32_t x = 0;
     for (int32_t i = 0; i < tiles; i++) {
         // Tiles as equal as can be: a small one at the end would have too few accumulators to hide an addition's latency.
         const int pixels = count / tiles + (i < count % tiles);
-        ISA(pixels) tile = {.ahead = product->weights + (size_t)(terms + ahead) * excite_block,
-                            .lines = ahead < terms ? ahead_lines : 0};
+        ISA(pixels) tile = {.ahead = product->weights + (size_t)(lines + ahead) * 64, .lines = ahead < lines ? ahead_lines : 0};
         ahead += runs * ahead_lines;
         UNROLLED for (int p = 0; p < TILE_PIXELS; p++) {
             tile.at[p] = line + (size_t)x * product->step;
@@ -121,14 +113,16 @@ EXCITE_INLINE void ISA(multiply_blocks)(int blocks, size_t unrolled, const excit
     }
 }
 
-void ISA(excite_multiply)(int32_t blocks, const excite_product *product) {
+/// Blocks of outputs up to TILE_BLOCKS.
+EXCITE_INLINE void ISA(multiply)(int32_t blocks, const excite_product *product) {
     assert(blocks > 0 && blocks <= TILE_BLOCKS && product->lines > 0 && product->width > 0);
-    const bool whole = product->run % 16 == 0;  // everything but the stems, whose pixels have 3 floats; 4 in a turn are 1 to 3 % slower (Zen 3)
+    // Everything but the stems, whose pixels have fewer words.
+    const bool whole = product->run % PIXEL_WORDS == 0;
     switch (blocks) {
-    case 1: whole ? ISA(multiply_blocks)(1, 16, product) : ISA(multiply_blocks)(1, 1, product); break;
+    case 1: whole ? ISA(multiply_blocks)(1, PIXEL_WORDS, product) : ISA(multiply_blocks)(1, 1, product); break;
 #if TILE_BLOCKS >= 3
-    case 2: whole ? ISA(multiply_blocks)(2, 16, product) : ISA(multiply_blocks)(2, 1, product); break;
-    case 3: whole ? ISA(multiply_blocks)(3, 16, product) : ISA(multiply_blocks)(3, 1, product); break;
+    case 2: whole ? ISA(multiply_blocks)(2, PIXEL_WORDS, product) : ISA(multiply_blocks)(2, 1, product); break;
+    case 3: whole ? ISA(multiply_blocks)(3, PIXEL_WORDS, product) : ISA(multiply_blocks)(3, 1, product); break;
 #endif
     }
 }

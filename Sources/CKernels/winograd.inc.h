@@ -110,20 +110,23 @@ EXCITE_INLINE void ISA(multiply_points)(int m, const excite_convolution *c, int3
     const int32_t planes = excite_blocks(c->channels);
     const size_t point_weights = (size_t)planes * excite_block * excite_block;
     for (int point = 0; point < points; point++) {
+        const excite_float_ends ends = {
+            .output = M + (size_t)point * winograd_point_stride(TILE_BLOCKS, part),
+            .output_stride = (size_t)part * excite_block,
+            .bias = zeros,
+        };
         const excite_product product = {
             .planes = planes,
             .kernel_rows = 1,
             .run = excite_block,
             .plane_stride = (size_t)part * excite_block,
-            .input = V + (size_t)point * winograd_point_stride(planes, part),
+            .input = (const excite_word *)(V + (size_t)point * winograd_point_stride(planes, part)),
             .lines = 1,
             .width = tiles,
             .step = excite_block,
-            .weights = weights + (size_t)point * point_weights,
-            .output = M + (size_t)point * winograd_point_stride(TILE_BLOCKS, part),
-            .weights_stride = (size_t)points * point_weights,
-            .output_stride = (size_t)part * excite_block,
-            .bias = zeros,
+            .weights = (const char *)(weights + (size_t)point * point_weights),
+            .weights_stride = (size_t)points * point_weights * sizeof *weights,
+            .ends = &ends,
         };
         ISA(excite_multiply)(blocks, &product);
     }

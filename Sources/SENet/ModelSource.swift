@@ -42,17 +42,25 @@ public struct ModelSource: Sendable {
     ///
     /// - Parameters:
     ///   - height, width: the input's size in pixels; nil for the configuration's.
+    ///   - precision: what to compute in; nil for what the folder is made for, float32 unless it is quantised.
     ///   - kernels: the instruction set; nil for the best.
     ///   - threads: how many threads pack the weights.
     ///   - onlyGemm: computes every convolution by im2col and OpenBLAS.
     /// - Throws: `ModelError`.
     public func plan(
-        height: Int? = nil, width: Int? = nil, kernels: Kernels? = nil, threads: Int = 1, onlyGemm: Bool = false
+        height: Int? = nil, width: Int? = nil, precision: Precision? = nil, kernels: Kernels? = nil, threads: Int = 1,
+        onlyGemm: Bool = false
     ) throws(ModelError) -> Plan {
         let chosen = if let kernels { kernels } else { try Kernels() }
+        let quantization = configuration.quantization
+        let precision = precision ?? (quantization == nil ? .float32 : .int8)
+        guard quantization == nil || precision == .int8 else {
+            throw .configuration("\(configuration.fullName) is quantised and computed in int8: for \(precision.rawValue) give the model that it was made of")
+        }
         return try Plan(
             network: network, checkpoint: checkpoint(), height: height ?? configuration.evaluation.height,
-            width: width ?? configuration.evaluation.width, kernels: chosen, threads: threads, onlyGemm: onlyGemm)
+            width: width ?? configuration.evaluation.width, kernels: chosen, precision: precision, quantization: quantization,
+            threads: threads, onlyGemm: onlyGemm)
     }
 
     private func checkpoint() throws(ModelError) -> Checkpoint {
@@ -62,6 +70,6 @@ public struct ModelSource: Sendable {
         if !FileManager.default.fileExists(atPath: path), FileManager.default.fileExists(atPath: older) {
             throw .file("\(path): not there; a model's folder can be made of \(older), which is, by: excite import")
         }
-        return try Checkpoint(SafeTensors(path: path), for: network)
+        return Checkpoint(try SafeTensors(path: path), for: network.name)
     }
 }

@@ -60,7 +60,7 @@ struct CopyTests {
         var generator = Xorshift(seed: 1)
         let input = Floats(random: 7 * 16, &generator)
         let output = Floats(count: 7 * 16, filledWith: 9)
-        excite_copy_channels(input.pointer, Int32(piece.from), Int32(piece.count), 7, output.pointer, Int32(piece.to))
+        excite_copy_channels(4, input.pointer, Int32(piece.from), Int32(piece.count), 7, output.pointer, Int32(piece.to))
         for pixel in 0..<7 {
             for channel in 0..<16 {
                 let source = channel - piece.to + piece.from

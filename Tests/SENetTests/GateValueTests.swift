@@ -31,7 +31,7 @@ struct GateValueTests {
 
     @Test("there are networks to test") func complete() { #expect(Self.cases.count == 3) }
 
-    @Test("gives timm's, block by block", arguments: cases, Kernels.available)
+    @Test("gives timm's, block by block", arguments: cases, Kernels.availableForFloat32)
     func timm(_ test: GoldenCase, _ instructionSet: String) throws {
         let recorded = try JSONDecoder.snakeCase.decode(Recorded.self, from: test.data)
         let plan = try plan(test, recorded, instructionSet)

@@ -9,7 +9,7 @@ struct GoldenLogitsTests {
     static let cases =
         ["logits", "variants", "operations"].flatMap { GoldenCase.all(in: Fixtures.folder.appending(path: $0)) }
         + ["logits", "variants"].flatMap { GoldenCase.all(in: Shared.folder.appending(path: "golden/\($0)")) }
-    static let instructionSets = Kernels.available
+    static let instructionSets = Kernels.availableForFloat32
 
     @Test("are all there")
     func complete() { #expect(Self.cases.count == 42 + 20 + 12 + (Shared.isPresent ? 14 + 16 : 0)) }

@@ -19,7 +19,7 @@ struct WeightFileTests {
         let folder = try TemporaryFolder()
         let path = folder.path("model.safetensors")
         try bytes.write(to: URL(filePath: path))
-        let checkpoint = try Checkpoint(SafeTensors(path: path), for: Self.network)
+        let checkpoint = Checkpoint(try SafeTensors(path: path), for: Self.network.name)
         _ = try Plan(network: Self.network, checkpoint: checkpoint, height: 32, width: 32, kernels: .prepared())
     }
 
@@ -158,7 +158,7 @@ struct WeightFileTests {
         let bytes = try SafeTensorsFile(Self.network).data()
         try bytes.write(to: URL(filePath: path))
         let tensors = try SafeTensors(path: path)
-        let checkpoint = try Checkpoint(tensors, for: Self.network)
+        let checkpoint = Checkpoint(tensors, for: Self.network.name)
         let left = Int(WeightFormula.uniform(name: "cut \(seed)", count: 1)[0] * Double(bytes.count))
         #expect(truncate(path, off_t(left)) == 0)
         let message = #expect(throws: ModelError.self) {

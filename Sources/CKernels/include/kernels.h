@@ -114,9 +114,78 @@ typedef void excite_affine_function(const float *input, const float *factor, con
 /// `count`, how many it did.
 typedef float excite_multiply_adds_function(int64_t rounds, int64_t *count);
 
+/// What an activation's elements are. A uint8 q stands for scale * (q - zero), with a scale and a zero of its own for each channel.
+typedef enum { excite_float32, excite_bfloat16, excite_uint8 } excite_element;
+
+/// What happens to a sum of dot products s between its accumulation and its only store:
+/// y = s * multiplier + bias + residual * residual_multiplier, and not less than `low`. Nothing is contracted, so that a uint8 answer is the
+/// same on every instruction set. Arrays have a number for each output channel (O), rounded up to whole blocks with zeros. The element's own
+/// scales and zeros are in the multipliers and the bias, and it is rounded to nearest, ties to even, and saturates.
+typedef struct {
+    const float *multiplier;  // NULL for bfloat16, where it is 1
+    const float *bias;        // never NULL
+    const void *residual;     // laid out as the output, of the input's element; NULL for none
+    const float *residual_multiplier;  // NULL for none and for bfloat16, where it is 1
+    float *sums;  // as excite_epilogue has them, of y before it is rounded
+    float low;    // -INFINITY for none
+    excite_element element;  // of the output: the input's or float32
+} excite_dot_epilogue;
+
+/// Convolutions in bfloat16 or uint8: any kernel size and stride; G = 1, C/G and O/G multiples of 16, or 3 x 3 with C/G = O/G = 4 or 8. A
+/// planar input has its channels, at most 4, side by side instead: (H, W, 4), the missing ones zero. Counts are in bytes.
+typedef struct {
+    size_t (*packed_bytes)(const excite_convolution *);
+    /// `weights` (O, C/G, R, S): int8 for uint8 activations, float for bfloat16, which they are rounded to. Otherwise as excite_pack_function.
+    void (*pack)(const excite_convolution *, int32_t block, int32_t blocks, const void *weights, void *packed);
+    size_t (*scratch_bytes)(const excite_convolution *, int32_t rows);
+    /// Computes one tile of one image. `border` is what lies outside the image: four bytes, or two bfloat16.
+    void (*run)(const excite_convolution *, const excite_tile *, uint32_t border, const void *input, const void *packed,
+                const excite_dot_epilogue *, void *output, void *scratch);
+    /// As excite_multiply_adds_function.
+    float (*limit)(int64_t rounds, int64_t *count);
+} excite_dot_kernels;
+
+/// From one kind of element to another: y = activation(x * factor + shift) * to_factor + to_shift. Arrays have a number for each channel (C),
+/// rounded up to whole blocks with zeros; none is NULL.
+typedef struct {
+    excite_element from, to;
+    const float *factor, *shift, *to_factor, *to_shift;
+    excite_activation activation;
+} excite_mapping;
+
+/// y = (x - zero) * factor * gate + shortcut * shortcut_factor + shift, and not less than `low`. Arrays as in excite_mapping.
+typedef struct {
+    const float *gate;  // NULL for ones
+    const float *factor, *zero, *shift;
+    const void *shortcut;  // laid out as the output; NULL for none
+    const float *shortcut_factor;
+    float low;  // -INFINITY for none
+} excite_gating;
+
+/// Over the blocks [block, block + blocks) of (C/16, pixels, 16), input and output of the same kind of element or as the mapping says.
+typedef void excite_map_function(const excite_mapping *, int32_t pixels, int32_t block, int32_t blocks, const void *input, void *output);
+typedef void excite_gate_function(excite_element, const excite_gating *, int32_t pixels, int32_t block, int32_t blocks, const void *input,
+                                  void *output);
+/// A planar image (C, pixels) in float32 becomes (pixels, 4) of the element: y = x * factor + shift with a number for each channel, zero
+/// where there is no channel.
+typedef void excite_interleave_function(excite_element, const float *factor, const float *shift, int32_t channels, int32_t pixels,
+                                        const float *input, void *output);
+/// As excite_pool_function and excite_blur_function; the output has the input's scales and zeros, and `zero` (C) is what padding is.
+typedef void excite_pool_narrow_function(excite_element, const excite_pooling *, const float *zero, const excite_tile *, const void *input,
+                                         void *output);
+typedef void excite_blur_narrow_function(excite_element, const excite_blurring *, const float *zero, const excite_tile *, const void *input,
+                                         void *output);
+/// As excite_pixels_function, of the elements as they are; `input` and `results` are whole.
+typedef void excite_reduce_function(excite_element, bool maximum, const void *input, int32_t pixels, int32_t block, int32_t blocks,
+                                    float *results);
+/// results[c] = factor[c] * (sum over b of sums[b * channels + c]) + shift[c]; a multiple of 16 channels. Added in the order of b.
+typedef void excite_scaled_sums_function(const float *sums, int32_t bands, const float *factor, const float *shift, int32_t channels,
+                                         float *results);
+
 /// The kernels of one instruction set.
 typedef struct {
-    const char *name;  // "avx512", "avx2" or "portable"
+    const char *name;  // "avx512bf16", "avx512vnni", "avx512", "avx2vnni", "avx2", "bf16", "dotprod" or "portable"
+    const char *base;  // the first instruction set with the same float32 kernels: "avx512", "avx2" or "portable"
 
     /// Any kernel size and stride; G = 1, or C/G and O/G multiples of 16. Planar input only with C <= 4 (the stems).
     excite_convolution_algorithm direct;
@@ -135,18 +204,29 @@ typedef struct {
     excite_scale_function *scale;
     excite_affine_function *affine;
     excite_multiply_adds_function *multiply_adds;
+
+    // Over elements of any kind; none of them is contracted.
+    excite_map_function *map;
+    excite_interleave_function *interleave;
+    excite_gate_function *gate;
+    excite_pool_narrow_function *pool_narrow;
+    excite_blur_narrow_function *blur_narrow;
+    excite_reduce_function *reduce;
+    excite_scaled_sums_function *scaled_sums;
+    excite_linear_function *exact_linear;
+
+    const excite_dot_kernels *uint8;
+    const excite_dot_kernels *bfloat16;  // NULL where the instruction set has no dot product of them
 } excite_kernels;
 
-/// Kernels for the named instruction set ("avx512", "avx2", "portable"), or NULL if this CPU (or this build) lacks it.
-const excite_kernels *excite_kernels_named(const char *name);
-/// The names that `excite_kernels_named` can answer on this CPU, fastest first, ended by NULL. Never empty: "portable" is always there.
-const char *const *excite_kernels_available(void);
+/// The kernels that this processor can run, fastest first; NULL after the last. The last is always "portable".
+const excite_kernels *excite_kernels_at(int32_t index);
 
 /// Packs `weights` (O, C) for `linear`: (O rounded up / 16, C, 16), padding outputs zero.
 void excite_pack_linear(int32_t outputs, int32_t channels, const float *weights, float *packed);
 
-/// Channels [from, from + count) of one block become channels [to, to + count) of another, both (pixels, 16).
-void excite_copy_channels(const float *input, int32_t from, int32_t count, int32_t pixels, float *output, int32_t to);
+/// Channels [from, from + count) of one block become channels [to, to + count) of another, both (pixels, 16) of elements of `size` bytes.
+void excite_copy_channels(size_t size, const void *input, int32_t from, int32_t count, int32_t pixels, void *output, int32_t to);
 
 /// A planar image (C, pixels) becomes a blocked one (C/16, pixels, 16), its padding channels zero.
 void excite_block_channels(int32_t channels, int32_t pixels, const float *input, float *output);

@@ -8,18 +8,21 @@ import Glibc
 public struct Kernels: @unchecked Sendable {
     let table: UnsafePointer<excite_kernels>
 
-    /// `avx512`, `avx2` or `portable`.
+    /// `avx512bf16`, `avx512vnni`, `avx512`, `avx2vnni`, `avx2`, `bf16`, `dotprod` or `portable`.
     public var name: String { String(cString: table.pointee.name) }
 
     /// The names that this CPU can run, fastest first.
-    public static var available: [String] {
-        var names: [String] = []
-        guard var next = excite_kernels_available() else { return names }
-        while let name = next.pointee {
-            names.append(String(cString: name))
-            next += 1
-        }
-        return names
+    public static var available: [String] { tables.map { String(cString: $0.pointee.name) } }
+
+    /// Those of them that compute float32 each in its own way.
+    static var availableForFloat32: [String] {
+        tables.map { String(cString: $0.pointee.base) }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+
+    private static var tables: [UnsafePointer<excite_kernels>] {
+        var tables: [UnsafePointer<excite_kernels>] = []
+        while let table = excite_kernels_at(Int32(tables.count)) { tables.append(table) }
+        return tables
     }
 
     /// The kernels of the named instruction set; nil takes the environment's `EXCITE_ISA`, else the fastest that this CPU has.
@@ -32,22 +35,46 @@ public struct Kernels: @unchecked Sendable {
                     + "Engine.prepareProcess() first")
         }
         let wanted = name ?? getenv("EXCITE_ISA").map { String(cString: $0) } ?? Self.available.first ?? "portable"
-        guard let table = excite_kernels_named(wanted) else {
+        guard let table = Self.tables.first(where: { String(cString: $0.pointee.name) == wanted }) else {
             throw .engine("instruction set '\(wanted)' is not available on this CPU; it has: \(Self.available.joined(separator: ", "))")
         }
         self.table = table
     }
 
-    /// Multiply-adds a second that one core reaches on registers alone, measured now: the best of a few tries of about a millisecond.
-    public func multiplyAddLimit() -> Double {
+    /// - Throws: `ModelError.engine` if these kernels cannot compute in the precision.
+    func require(_ precision: Precision) throws(ModelError) {
+        guard precision == .bfloat16, table.pointee.bfloat16 == nil else { return }
+        throw .engine(
+            "bf16 needs a processor with AVX-512 BF16 or Arm's BF16: this is computed with '\(name)', and the processor has: "
+                + Self.available.joined(separator: ", "))
+    }
+
+    /// Multiply-adds a second that one core reaches on registers alone in the precision, measured now: the best of a few tries of about a
+    /// millisecond. Nil where these kernels do not have it.
+    public func multiplyAddLimit(_ precision: Precision = .float32) -> Double? {
+        let tables = table.pointee
+        let kernel: ((Int64, UnsafeMutablePointer<Int64>?) -> Float)?
+        switch precision {
+        case .float32: kernel = tables.multiply_adds
+        case .bfloat16: kernel = tables.bfloat16?.pointee.limit
+        case .int8: kernel = tables.uint8?.pointee.limit
+        }
+        guard let kernel else { return nil }
         var best = 0.0
         for _ in 0..<20 {
             var count: Int64 = 0
             let started = ContinuousClock.now
-            _ = table.pointee.multiply_adds(200_000, &count)
+            _ = kernel(200_000, &count)
             let elapsed = ContinuousClock.now - started
             best = max(best, Double(count) / (Double(elapsed.components.attoseconds) * 1e-18 + Double(elapsed.components.seconds)))
         }
         return best
     }
+}
+
+/// The convolutions over elements of one kind.
+///
+/// `@unchecked Sendable`: a pointer to a constant table of the C target.
+struct DotKernels: @unchecked Sendable {
+    let table: UnsafePointer<excite_dot_kernels>
 }

@@ -16,6 +16,8 @@ public struct Configuration: Sendable, Equatable {
     /// Whether the classes exclude each other: not where the checkpoint was trained to give several labels, or one.
     public var outputActivation: OutputActivation
     public var license: String?
+    /// How the weights were made into 8-bit integers; nil where they were not.
+    public var quantization: Quantization?
 
     /// What turns logits into scores.
     public enum OutputActivation: Sendable {
@@ -121,6 +123,7 @@ public struct Configuration: Sendable, Equatable {
         labelDescriptions = file.labelDescriptions
         outputActivation = try file.outputActivation(classes: classes)
         license = pretrained.license
+        quantization = file.quantization
         try file.refuseDisplaced(from: evaluation, inputChannels: inputChannels)
         try validate()
     }

@@ -9,12 +9,13 @@ extension Configuration {
         var model_args: ModelArguments?
         var network: Network?
         var id2label: [Int: String]?
+        var quantization: Quantization?
         /// `pretrained_cfg`, or the file itself where it has none.
         var pretrained: Pretrained
         /// What of the same keys stands beside `pretrained_cfg`.
         private var outer: Pretrained
 
-        private enum Key: String, CodingKey, CaseIterable { case architecture, num_classes, model_args, network, pretrained_cfg, id2label }
+        private enum Key: String, CodingKey, CaseIterable { case architecture, num_classes, model_args, network, pretrained_cfg, id2label, quantization }
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: Key.self)
@@ -23,6 +24,7 @@ extension Configuration {
             model_args = try values.decodeIfPresent(ModelArguments.self, forKey: .model_args)
             network = try values.decodeIfPresent(Network.self, forKey: .network)
             id2label = try values.decodeIfPresent([Int: String].self, forKey: .id2label)
+            quantization = try values.decodeIfPresent(Quantization.self, forKey: .quantization)
             outer = try Pretrained(from: decoder)
             pretrained = try values.decodeIfPresent(CheckedPretrained.self, forKey: .pretrained_cfg)?.pretrained ?? outer
             try decoder.refuseKeysThatMatter(besides: Key.allCases.map(\.rawValue) + Pretrained.keys)

@@ -16,8 +16,11 @@ struct AffineStep: WeightedStep {
 
     var summary: StepSummary {
         StepSummary(
-            name: name, kind: [norm.map { _ in "batch norm" }, activation?.rawValue].compactMap { $0 }.joined(separator: ", "),
-            output: shape, algorithm: "", multiplyAccumulates: 0)
+            name: name, kind: Self.kind(norm, activation), output: shape, algorithm: "", multiplyAccumulates: 0)
+    }
+
+    static func kind(_ norm: NormTensors?, _ activation: Activation?) -> String {
+        [norm.map { _ in "batch norm" }, activation?.rawValue].compactMap { $0 }.joined(separator: ", ")
     }
 
     func run(_ item: Int, in frame: Frame) {

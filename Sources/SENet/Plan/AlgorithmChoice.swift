@@ -27,6 +27,16 @@ struct AlgorithmChoice: Sendable {
         }
     }
 
+    /// Of a convolution over elements of fewer bytes than a float: a function of the shape and the size of an element alone, so that the order
+    /// of the sums is the same on every instruction set.
+    init(encoded shape: excite_convolution, elementBytes: Int) {
+        algorithm = .direct
+        kernel = nil
+        rows = Int(shape.output_height)
+        blocks = Int(shape.outputs).dividedRoundingUp(by: Shape.block)
+        splitDirect(shape, elementBytes: elementBytes)
+    }
+
     private static func preferred(_ shape: excite_convolution) -> ConvolutionAlgorithm {
         let isThree = shape.kernel_height == 3 && shape.kernel_width == 3
         if shape.groups > 1 {
@@ -46,13 +56,13 @@ struct AlgorithmChoice: Sendable {
 
     /// Where the weights are larger than the input, as many rows as fit and the blocks in groups; else all blocks and few rows. Either gives
     /// about a dozen items an image, so that a few threads can share it evenly.
-    private mutating func splitDirect(_ shape: excite_convolution) {
+    private mutating func splitDirect(_ shape: excite_convolution, elementBytes: Int = 4) {
         let (height, width, depth) = (rows, Int(shape.output_width), Int(shape.channels / shape.groups))
         let weights = Int(shape.outputs) * depth * Int(shape.kernel_height * shape.kernel_width)
         let isWeightBound = weights > Int(shape.channels * shape.height * shape.width)
         // The input of a band, of which a 1 x 1 takes only the pixels it needs, stays in the second-level cache: 256 KiB.
         let rowFloats = Int(shape.channels) * (shape.kernel_height == 1 ? width : Int(shape.width * shape.stride))
-        let fitting = (64 << 10) / rowFloats
+        let fitting = (256 << 10) / (elementBytes * rowFloats)
         // A band of fewer than 28 pixels would spend its time on reading weights.
         let least = 28.dividedRoundingUp(by: width)
         let most = min(height, max(least, min(fitting, isWeightBound ? height : height / 12)))

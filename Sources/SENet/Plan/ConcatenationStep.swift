@@ -16,14 +16,16 @@ struct ConcatenationStep: Step {
     let name: String
     let output: ValueID
     private let shape: Shape
+    private let encoding: Encoding
     /// Of each block of the output.
     private let pieces: [[Piece]]
 
-    /// - Parameter inputs: each with its channels; `shape` is the output's.
-    init(name: String, inputs: [(value: ValueID, channels: Int)], shape: Shape, output: ValueID) {
+    /// - Parameter inputs: each with its channels, all in the output's encoding; `shape` is the output's.
+    init(name: String, inputs: [(value: ValueID, channels: Int)], shape: Shape, encoding: Encoding, output: ValueID) {
         self.name = name
         self.output = output
         self.shape = shape
+        self.encoding = encoding
         var pieces = [[Piece]](repeating: [], count: shape.blocks)
         var end = 0
         for (value, channels) in inputs {
@@ -43,16 +45,19 @@ struct ConcatenationStep: Step {
     var items: Int { shape.blocks }
 
     var summary: StepSummary {
-        StepSummary(name: name, kind: "concatenation", output: shape, algorithm: "", multiplyAccumulates: 0)
+        StepSummary(
+            name: name, kind: "concatenation", output: shape, algorithm: "", precision: encoding.precision, multiplyAccumulates: 0)
     }
 
     func run(_ item: Int, in frame: Frame) {
-        let count = shape.pixels * Shape.block
-        let block = frame.floats(output) + item * count
-        if (item + 1) * Shape.block > shape.channels { block.update(repeating: 0, count: count) }
+        let size = encoding.byteCount
+        let count = shape.pixels * Shape.block * size
+        let block = frame.bytes(output) + item * count
+        if (item + 1) * Shape.block > shape.channels { block.initializeMemory(as: UInt8.self, repeating: 0, count: count) }
         for piece in pieces[item] {
             excite_copy_channels(
-                frame.floats(piece.input) + piece.block, Int32(piece.from), Int32(piece.count), Int32(shape.pixels), block, Int32(piece.to))
+                size, frame.bytes(piece.input) + piece.block * size, Int32(piece.from), Int32(piece.count), Int32(shape.pixels), block,
+                Int32(piece.to))
         }
     }
 }

@@ -11,6 +11,10 @@ struct FusedOperation: Sendable, Equatable {
     enum Kind: Sendable, Equatable {
         /// From the network's input to the layout that all but convolutions read.
         case conversion
+        /// From the network's input to pixels whose channels lie side by side, in an encoding that convolutions read.
+        case interleaving
+        /// Into the encoding of the output.
+        case recoding
         case convolution(FusedConvolution)
         case pooling(Pooling)
         case blurPooling(BlurPooling)
@@ -43,7 +47,7 @@ struct FusedOperation: Sendable, Equatable {
         case .convolution(let convolution): [input] + [convolution.residual].compactMap { $0 }
         case .scale(let gate, let shortcut, _): [input] + [gate, shortcut].compactMap { $0 }
         case .concatenation(let others): [input] + others
-        case .conversion, .pooling, .blurPooling, .channelSums, .channelMaxima, .mean, .linear, .affine: [input]
+        case .conversion, .interleaving, .recoding, .pooling, .blurPooling, .channelSums, .channelMaxima, .mean, .linear, .affine: [input]
         }
     }
 
@@ -60,13 +64,16 @@ struct FusedOperation: Sendable, Equatable {
     var worksInPlace: Bool {
         switch kind {
         case .scale, .affine: true
-        case .conversion, .convolution, .pooling, .blurPooling, .channelSums, .channelMaxima, .mean, .linear, .concatenation: false
+        case .conversion, .interleaving, .recoding, .convolution, .pooling, .blurPooling, .channelSums, .channelMaxima, .mean, .linear,
+            .concatenation:
+            false
         }
     }
 }
 
 /// activation(norm(convolution(input)) + residual), and the sums over the pixels of each channel of that.
 struct FusedConvolution: Sendable, Equatable {
+    var name: String
     var convolution: Convolution
     var tensors: ConvolutionTensors
     var norm: NormTensors?
@@ -102,7 +109,7 @@ struct FusedNetwork: Sendable {
 
     /// The sums over the pixels of each channel of `image`: from the convolution that makes it, or by a pass of their own.
     mutating func sums(of image: ValueID) -> ValueID {
-        let value = Value(name: "\(self[image].name).sums", shape: self[image].shape.vector)
+        let value = Value(name: "\(self[image].name).sums", shape: self[image].shape.vector, summed: self[image].encoding.code)
         for (index, operation) in operations.enumerated() {
             switch operation.kind {
             case .channelSums where operation.input == image: return operation.output

@@ -35,24 +35,40 @@ struct ChannelSumsStep: Step {
 /// What makes a mean of (bands, C) sums.
 struct Mean: Sendable, Equatable {
     let bands: Int
-    /// 1 / pixels.
-    let scale: Float
-
-    init(bands: Int, pixels: Int) {
-        self.bands = bands
-        scale = 1 / Float(pixels)
-    }
+    let pixels: Int
+    /// What was summed; nil for numbers.
+    let summed: LinearCode?
+    /// Whether it is computed without contraction, with factors that lie among the weights.
+    let isExact: Bool
 
     /// Writes the mean of each channel, `channels` rounded up to whole blocks.
-    func take(_ sums: UnsafePointer<Float>, channels: Int, to means: UnsafeMutablePointer<Float>, _ kernels: UnsafePointer<excite_kernels>)
-    {
-        let count = Int32(channels.roundedUp(toMultipleOf: Shape.block))
-        kernels.pointee.mean(sums, Int32(bands), count, scale, count, means)
+    func take(_ sums: UnsafePointer<Float>, channels: Int, to means: UnsafeMutablePointer<Float>, _ frame: Frame, factors: Int) {
+        let count = channels.roundedUp(toMultipleOf: Shape.block)
+        if isExact {
+            frame.kernels.pointee.scaled_sums(
+                sums, Int32(bands), frame.floatWeights(factors), frame.floatWeights(factors + count), Int32(count), means)
+        } else {
+            frame.kernels.pointee.mean(sums, Int32(bands), Int32(count), 1 / Float(pixels), Int32(count), means)
+        }
+    }
+
+    /// Of the factors and shifts.
+    func factorCount(channels: Int) -> Int { isExact ? 2 * channels.roundedUp(toMultipleOf: Shape.block) : 0 }
+
+    /// Writes the factors, then the shifts: scale / pixels, and -scale * zero.
+    func packFactors(channels: Int, to factors: UnsafeMutablePointer<Float>) {
+        guard isExact else { return }
+        let encoding = summed.map { Encoding.uint8($0) } ?? .float32
+        let count = channels.roundedUp(toMultipleOf: Shape.block)
+        for channel in 0..<channels {
+            factors[channel] = encoding.scale(of: channel) / Float(pixels)
+            factors[count + channel] = -encoding.scale(of: channel) * encoding.zero(of: channel)
+        }
     }
 }
 
 /// The mean of each channel as a value of its own, where more than a linear layer reads it.
-struct MeanStep: Step {
+struct MeanStep: WeightedStep {
     let name: String
     let channels: Int
     let mean: Mean
@@ -67,6 +83,13 @@ struct MeanStep: Step {
     }
 
     func run(_ item: Int, in frame: Frame) {
-        mean.take(frame.floats(input), channels: channels, to: frame.floats(output), frame.kernels)
+        mean.take(frame.floats(input), channels: channels, to: frame.floats(output), frame, factors: 0)
+    }
+
+    var tensors: [Parameter] { [] }
+    var weightBytes: Int { mean.factorCount(channels: channels) * MemoryLayout<Float>.stride }
+
+    func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) {
+        mean.packFactors(channels: channels, to: weights.assumingMemoryBound(to: Float.self))
     }
 }

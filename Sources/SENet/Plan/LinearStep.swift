@@ -6,6 +6,8 @@ struct LinearStep: WeightedStep {
     let layer: LinearTensors
     /// Set if the input is sums, whose mean is the vector.
     let mean: Mean?
+    /// Whether it is computed without contraction.
+    let isExact: Bool
     let activation: Activation?
     let input: ValueID
     let output: ValueID
@@ -29,11 +31,13 @@ struct LinearStep: WeightedStep {
     func run(_ item: Int, in frame: Frame) {
         var vector = frame.floats(input)
         if let mean {
-            mean.take(vector, channels: inputs, to: frame.floatScratch, frame.kernels)
+            mean.take(
+                vector, channels: inputs, to: frame.floatScratch, frame, factors: packedCount + outputs.blockedCount)
             vector = frame.floatScratch
         }
         let block = item * blocks
-        frame.kernels.pointee.linear(
+        let kernel = isExact ? frame.kernels.pointee.exact_linear : frame.kernels.pointee.linear
+        kernel?(
             vector, Int32(inputs), frame.floatWeights(), frame.floatWeights(packedCount), excite_activation(activation), Int32(block),
             Int32(min(blocks, outputs.blocks - block)), frame.floats(output))
     }
@@ -42,13 +46,16 @@ struct LinearStep: WeightedStep {
 
     private var packedCount: Int { outputs.blockedCount * inputs }
 
-    /// The weight, then the bias in whole blocks.
-    var weightBytes: Int { (packedCount + outputs.blockedCount) * MemoryLayout<Float>.stride }
+    /// The weight, the bias in whole blocks, then the mean's factors.
+    var weightBytes: Int {
+        (packedCount + outputs.blockedCount + (mean?.factorCount(channels: inputs) ?? 0)) * MemoryLayout<Float>.stride
+    }
 
     func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) throws(ModelError) {
         let packed = weights.assumingMemoryBound(to: Float.self)
         excite_pack_linear(Int32(outputs.channels), Int32(inputs), try checkpoint.floats(layer.weight), packed)
         let bias = try checkpoint.floats(layer.bias)
         (packed + packedCount).update(from: bias, count: bias.count)
+        mean?.packFactors(channels: inputs, to: packed + packedCount + outputs.blockedCount)
     }
 }

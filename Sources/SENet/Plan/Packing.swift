@@ -8,11 +8,14 @@ struct PackedWeights: Sendable {
 
     /// The pass that packs: every step its own weights, the steps shared among `threads` threads.
     ///
+    /// - Parameter network: whose tensors the steps are to take, each once; nil where they take those of the checkpoint instead.
     /// - Throws: `ModelError.network` naming a tensor of the network that no step takes, or that two do; what the checkpoint throws; and
     ///   `ModelError.engine` if memory or threads cannot be had.
-    init(_ steps: [any Step], of network: Network, from checkpoint: Checkpoint, threads: Int) throws(ModelError) {
+    init(_ steps: [any Step], of network: Network?, from checkpoint: Checkpoint, threads: Int) throws(ModelError) {
         let weighted = steps.map { $0 as? any WeightedStep }
-        try Self.check(weighted.flatMap { $0?.tensors ?? [] }, of: network)
+        let tensors = weighted.flatMap { $0?.tensors ?? [] }
+        if let network { try Self.check(tensors, of: network) }
+        try checkpoint.check(tensors)
         var (offsets, byteCount) = ([Int](), 0)
         for step in weighted {
             offsets.append(byteCount)

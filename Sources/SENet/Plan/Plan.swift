@@ -4,10 +4,11 @@ import CKernels
 /// place in memory. Immutable; any number of sessions run it at the same time.
 public final class Plan: Sendable {
     public let networkName: String
+    public let precision: Precision
     /// (channels, height, width) of one image.
     public let inputShape: Shape
     public let classes: Int
-    /// `avx512`, `avx2` or `portable`.
+    /// As `Kernels.name` has it.
     public var instructionSet: String { kernels.name }
 
     /// The gates of the squeeze-and-excitation blocks, in order.
@@ -25,24 +26,30 @@ public final class Plan: Sendable {
     /// Of scratch that a thread needs.
     let scratchBytes: Int
 
-    /// Fuses, chooses, places, and folds and packs.
+    /// Fuses, encodes, chooses, places, and folds and packs.
     ///
     /// - Parameters:
+    ///   - precision: int8 needs a quantisation, whose weights the checkpoint has; the others have the network's own.
     ///   - height, width: the input's size in pixels.
     ///   - threads: how many threads pack the weights.
     ///   - onlyGemm: computes every convolution by im2col and OpenBLAS, which is what the kernels are held against.
     /// - Throws: `ModelError` if the network, its weights and the size do not fit each other, or memory cannot be had.
     init(
-        network: Network, checkpoint: Checkpoint, height: Int, width: Int, kernels: Kernels, threads: Int = 1, onlyGemm: Bool = false
+        network: Network, checkpoint: Checkpoint, height: Int, width: Int, kernels: Kernels, precision: Precision = .float32,
+        quantization: Quantization? = nil, threads: Int = 1, onlyGemm: Bool = false
     ) throws(ModelError) {
-        var fused = try Fusion.fuse(network.resolved(height: height, width: width))
-        let steps = fused.chooseSteps(kernels: kernels, onlyGemm: onlyGemm)
+        try kernels.require(precision)
+        var fused = try Lowering.lower(
+            Fusion.fuse(network.resolved(height: height, width: width)), to: precision, quantization)
+        let steps = StepChoice(kernels: kernels, onlyGemm: onlyGemm, isExact: precision == .int8).steps(of: &fused)
         memory = try MemoryPlan(fused)
-        weights = try PackedWeights(steps, of: network, from: checkpoint, threads: threads)
+        weights = try PackedWeights(steps, of: precision == .int8 ? nil : network, from: checkpoint, threads: threads)
         networkName = network.name
+        self.precision = precision
         self.kernels = kernels
         self.steps = steps
-        firstWeightBoundStep = steps.firstIndex { $0 is ConvolutionStep && $0.isWeightBound } ?? steps.count
+        firstWeightBoundStep =
+            steps.firstIndex { ($0 is ConvolutionStep || $0 is DotConvolutionStep) && $0.isWeightBound } ?? steps.count
         (input, output) = (fused.input, fused.output)
         (inputShape, classes) = (fused[fused.input].shape, fused[fused.output].shape.channels)
         gates = fused.gates

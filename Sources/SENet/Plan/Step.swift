@@ -39,6 +39,8 @@ public struct StepSummary: Sendable, Equatable {
     public var kind: String
     public var output: Shape
     public var algorithm: String
+    /// What it computes in.
+    public var precision = Precision.float32
     /// Of one image.
     public var multiplyAccumulates: Int
 }
@@ -55,9 +57,9 @@ struct Frame {
     let scratch: UnsafeMutableRawPointer
     let kernels: UnsafePointer<excite_kernels>
 
-    func floats(_ value: ValueID) -> UnsafeMutablePointer<Float> {
-        (image + offsets[value.index]).assumingMemoryBound(to: Float.self)
-    }
+    func bytes(_ value: ValueID) -> UnsafeMutableRawPointer { image + offsets[value.index] }
+
+    func floats(_ value: ValueID) -> UnsafeMutablePointer<Float> { bytes(value).assumingMemoryBound(to: Float.self) }
 
     /// The step's weights from element `offset`.
     func floatWeights(_ offset: Int = 0) -> UnsafePointer<Float> { weights.assumingMemoryBound(to: Float.self) + offset }

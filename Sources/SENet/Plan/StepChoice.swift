@@ -1,49 +1,99 @@
 import CKernels
 
-extension FusedNetwork {
-    /// The pass that chooses: a step for each operation, in their order, and in it the algorithm. A convolution's sums get as many bands as
-    /// the algorithm has.
-    mutating func chooseSteps(kernels: Kernels, onlyGemm: Bool) -> [any Step] {
+/// The pass that chooses: a step for each operation, in their order, and in it the algorithm.
+struct StepChoice {
+    let kernels: Kernels
+    /// Computes every float32 convolution by im2col and OpenBLAS.
+    let onlyGemm: Bool
+    /// Whether whatever is no convolution is computed without contraction, as 8-bit codes ask for.
+    let isExact: Bool
+
+    /// A convolution's sums get as many bands as its algorithm has.
+    func steps(of network: inout FusedNetwork) -> [any Step] {
         var steps: [any Step] = []
-        for operation in operations { steps.append(chooseStep(operation, kernels: kernels, onlyGemm: onlyGemm)) }
+        for operation in network.operations { steps.append(step(for: operation, in: &network)) }
         return steps
     }
 
-    private mutating func chooseStep(_ operation: FusedOperation, kernels: Kernels, onlyGemm: Bool) -> any Step {
-        let (name, from, to) = (operation.name, self[operation.input], self[operation.output].shape)
-        let (input, output) = (operation.input, operation.output)
+    private func step(for operation: FusedOperation, in network: inout FusedNetwork) -> any Step {
+        let (name, from, to) = (operation.name, network[operation.input], network[operation.output])
+        let (input, output, shape) = (operation.input, operation.output, to.shape)
+        let isEncoded = isExact || !from.encoding.isFloat32 || !to.encoding.isFloat32
         switch operation.kind {
         case .conversion:
-            return ConversionStep(name: name, shape: to, input: input, output: output)
+            return ConversionStep(name: name, shape: shape, input: input, output: output)
+        case .interleaving:
+            return InterleavingStep(name: name, shape: shape, to: to.encoding, input: input, output: output)
+        case .recoding:
+            return RecodingStep(
+                name: name, kind: "conversion", shape: shape, from: from.encoding, to: to.encoding, input: input, output: output)
         case .convolution(let fused):
-            let shape = excite_convolution(fused.convolution, from: from, to: to)
-            let step = ConvolutionStep(
-                name: name, fused: fused, shape: shape, choice: AlgorithmChoice(shape, kernels: kernels, onlyGemm: onlyGemm), input: input,
-                output: output)
-            if let sums = fused.sums { setBands(step.bands, of: sums) }
-            return step
+            return convolution(fused, operation, in: &network)
         case .pooling(let pooling):
-            return PoolingStep(name: name, shape: excite_pooling(pooling, from: from.shape, to: to), input: input, output: output)
+            let window = excite_pooling(pooling, from: from.shape, to: shape)
+            return isEncoded
+                ? EncodedPoolingStep(
+                    name: name, window: .pooling(window), shape: shape, encoding: to.encoding, input: input, output: output)
+                : PoolingStep(name: name, shape: window, input: input, output: output)
         case .blurPooling(let blurring):
-            return BlurPoolingStep(name: name, shape: excite_blurring(blurring, from: from.shape, to: to), input: input, output: output)
-        case .channelSums:
-            return ChannelSumsStep(name: name, shape: from.shape, takesMaximum: false, input: input, output: output)
-        case .channelMaxima:
-            return ChannelSumsStep(name: name, shape: from.shape, takesMaximum: true, input: input, output: output)
+            let window = excite_blurring(blurring, from: from.shape, to: shape)
+            return isEncoded
+                ? EncodedPoolingStep(name: name, window: .blur(window), shape: shape, encoding: to.encoding, input: input, output: output)
+                : BlurPoolingStep(name: name, shape: window, input: input, output: output)
+        case .channelSums, .channelMaxima:
+            let takesMaximum = operation.kind == .channelMaxima
+            return isEncoded
+                ? EncodedReductionStep(
+                    name: name, shape: from.shape, encoding: from.encoding, takesMaximum: takesMaximum, input: input, output: output)
+                : ChannelSumsStep(name: name, shape: from.shape, takesMaximum: takesMaximum, input: input, output: output)
         case .mean(let pixels):
-            return MeanStep(name: name, channels: to.channels, mean: Mean(bands: from.bands, pixels: pixels), input: input, output: output)
+            return MeanStep(name: name, channels: shape.channels, mean: mean(of: from, pixels), input: input, output: output)
         case .linear(let tensors, let pixels, let activation):
-            let mean = pixels.map { Mean(bands: from.bands, pixels: $0) }
-            return LinearStep(name: name, layer: tensors, mean: mean, activation: activation, input: input, output: output)
+            return LinearStep(
+                name: name, layer: tensors, mean: pixels.map { mean(of: from, $0) }, isExact: isExact, activation: activation, input: input,
+                output: output)
         case .scale(let gate, let shortcut, let activation):
-            return ScaleStep(
-                name: name, shape: to, gate: gate, shortcut: shortcut, activation: activation, input: input, output: output)
+            return isEncoded
+                ? GatingStep(
+                    name: name, shape: shape, gate: gate, shortcut: shortcut, activation: activation, input: input, output: output,
+                    inputEncoding: from.encoding, shortcutEncoding: shortcut.map { network[$0].encoding } ?? .float32,
+                    outputEncoding: to.encoding)
+                : ScaleStep(
+                    name: name, shape: shape, gate: gate, shortcut: shortcut, activation: activation, input: input, output: output)
         case .affine(let norm, let activation):
-            return AffineStep(name: name, shape: to, norm: norm, activation: activation, input: input, output: output)
+            return isEncoded
+                ? RecodingStep(
+                    name: name, kind: AffineStep.kind(norm, activation), shape: shape, from: from.encoding, to: to.encoding, norm: norm,
+                    activation: activation, input: input, output: output)
+                : AffineStep(name: name, shape: shape, norm: norm, activation: activation, input: input, output: output)
         case .concatenation(let others):
-            let inputs = [input] + others
-            return ConcatenationStep(name: name, inputs: inputs.map { ($0, self[$0].shape.channels) }, shape: to, output: output)
+            let inputs = ([input] + others).map { ($0, network[$0].shape.channels) }
+            return ConcatenationStep(name: name, inputs: inputs, shape: shape, encoding: to.encoding, output: output)
         }
+    }
+
+    private func mean(of sums: Value, _ pixels: Int) -> Mean {
+        Mean(bands: sums.bands, pixels: pixels, summed: sums.summed, isExact: isExact)
+    }
+
+    private func convolution(_ fused: FusedConvolution, _ operation: FusedOperation, in network: inout FusedNetwork) -> any Step {
+        let (from, to) = (network[operation.input], network[operation.output])
+        let shape = excite_convolution(fused.convolution, from: from, to: to.shape)
+        let dots = from.encoding.code == nil ? kernels.table.pointee.bfloat16 : kernels.table.pointee.uint8
+        if !from.encoding.isFloat32, let dots {
+            let choice = AlgorithmChoice(encoded: shape, elementBytes: from.encoding.byteCount)
+            let step = DotConvolutionStep(
+                name: operation.name, fused: fused, shape: shape, choice: choice, kernels: DotKernels(table: dots), input: operation.input,
+                output: operation.output, inputEncoding: from.encoding,
+                residualEncoding: fused.residual.map { network[$0].encoding } ?? .float32, outputEncoding: to.encoding)
+            if let sums = fused.sums { network.setBands(step.bands, of: sums) }
+            return step
+        }
+        let step = ConvolutionStep(
+            name: operation.name, fused: fused, shape: shape, choice: AlgorithmChoice(shape, kernels: kernels, onlyGemm: onlyGemm),
+            input: operation.input, output: operation.output)
+        if let sums = fused.sums { network.setBands(step.bands, of: sums) }
+        return step
     }
 }
 
@@ -53,7 +103,7 @@ extension excite_convolution {
             channels: Int32(input.shape.channels), height: Int32(input.shape.height), width: Int32(input.shape.width),
             outputs: Int32(output.channels), output_height: Int32(output.height), output_width: Int32(output.width),
             kernel_height: Int32(convolution.kernel), kernel_width: Int32(convolution.kernel), stride: Int32(convolution.stride),
-            padding: Int32(convolution.padding), groups: Int32(convolution.groups), planar_input: input.layout == .planar)
+            padding: Int32(convolution.padding), groups: Int32(convolution.groups), planar_input: input.layout != .blocked)
     }
 }
 

@@ -1,33 +1,45 @@
-/// The tensors of a network, checked against it: nothing missing, nothing left over, every shape as expected.
+/// The tensors that a network's weights are.
 struct Checkpoint: Sendable {
     private let source: Source
+    /// For messages.
+    private let networkName: String
 
     private enum Source {
         case file(SafeTensors)
         case formula
     }
 
+    init(_ tensors: SafeTensors, for networkName: String) {
+        source = .file(tensors)
+        self.networkName = networkName
+    }
+
+    /// Whether a file has exactly these tensors, each of its shape.
+    ///
     /// - Throws: `ModelError.weights` naming the first tensor that is missing, left over or of another shape.
-    init(_ tensors: SafeTensors, for network: Network) throws(ModelError) {
+    func check(_ parameters: [Parameter]) throws(ModelError) {
+        guard case .file(let tensors) = source else { return }
         let path = tensors.file.path
         var left = Set(tensors.tensors.keys)
-        for parameter in network.parameters {
+        for parameter in parameters {
             guard let found = tensors.tensors[parameter.name] else {
-                throw .weights("\(path): tensor '\(parameter.name)' \(parameter.shape) of \(network.name) is missing")
+                throw .weights("\(path): tensor '\(parameter.name)' \(parameter.shape) of \(networkName) is missing")
             }
             guard found.shape == parameter.shape else {
-                throw .weights("\(path): tensor '\(parameter.name)' should be \(parameter.shape) in \(network.name), found \(found.shape)")
+                throw .weights("\(path): tensor '\(parameter.name)' should be \(parameter.shape) in \(networkName), found \(found.shape)")
             }
             left.remove(parameter.name)
         }
         // A counter that PyTorch keeps for training.
         if let name = left.filter({ !$0.hasSuffix(".num_batches_tracked") }).min(), let found = tensors.tensors[name] {
-            throw .weights("\(path): tensor '\(name)' \(found.shape) does not belong to \(network.name)")
+            throw .weights("\(path): tensor '\(name)' \(found.shape) does not belong to \(networkName)")
         }
-        source = .file(tensors)
     }
 
-    private init(_ source: Source) { self.source = source }
+    private init(_ source: Source) {
+        self.source = source
+        networkName = ""
+    }
 
     /// Made-up weights of sensible size, for measuring a network whose checkpoint is not at hand.
     static let madeUp = Checkpoint(.formula)
@@ -45,5 +57,20 @@ struct Checkpoint: Sendable {
             if let failure { throw failure }
             return values
         }
+    }
+
+    /// The elements of `parameter`, 8-bit integers, row-major.
+    func integers(_ parameter: Parameter) throws(ModelError) -> [Int8] {
+        guard case .file(let tensors) = source else { throw .weights("made-up weights are not quantised") }
+        return try tensors.integers(of: parameter.name)
+    }
+
+    /// The elements of `parameter`, each a scale of weights.
+    func scales(_ parameter: Parameter) throws(ModelError) -> [Float] {
+        let scales = try floats(parameter)
+        if let wrong = scales.firstIndex(where: { !(0...1e12).contains($0) }) {
+            throw .weights("tensor '\(parameter.name)' holds a scale of \(scales[wrong]) at element \(wrong): it must be from 0 to 1e12")
+        }
+        return scales
     }
 }

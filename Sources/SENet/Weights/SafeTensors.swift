@@ -144,6 +144,23 @@ public struct SafeTensors: Sendable {
         }
     }
 
+    /// The elements of a tensor of 8-bit integers.
+    ///
+    /// - Throws: `ModelError.weights` if it is of another type; `.file` if it cannot be read.
+    public func integers(of name: String) throws(ModelError) -> [Int8] {
+        guard let tensor = tensors[name] else { throw .weights("\(file.path): no tensor '\(name)'") }
+        guard tensor.elementType == .int8 else {
+            throw .weights("\(file.path): tensor '\(name)' is \(tensor.elementType.rawValue); quantised weights must be I8")
+        }
+        var elements = [Int8](repeating: 0, count: tensor.count)
+        let failure: ModelError? = elements.withUnsafeMutableBytes { bytes in
+            do throws(ModelError) { try file.read(at: tensor.range.lowerBound, into: bytes) } catch { return error }
+            return nil
+        }
+        if let failure { throw failure }
+        return elements
+    }
+
     /// Reads a tensor of two bytes an element, a piece at a time.
     private func readHalves(
         _ tensor: Tensor, to destination: UnsafeMutableBufferPointer<Float>, _ value: (UInt16) -> Float

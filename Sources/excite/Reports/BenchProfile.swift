@@ -35,7 +35,8 @@ struct BenchProfile: Encodable {
         } while (clock.now - started).seconds < seconds
         let medians = times.map { $0.percentile(0.5) }
         let total = medians.reduce(0, +)
-        let limit = 2 * (try Kernels(subject.instructionSet).multiplyAddLimit()) * Double(subject.threads) / 1e9
+        let kernels = try Kernels(subject.instructionSet)
+        let limit = 2 * (kernels.multiplyAddLimit() ?? 0) * Double(subject.threads) / 1e9
         model = subject.source.configuration.fullName
         batch = subject.batch
         threads = subject.threads
