@@ -63,7 +63,7 @@ public struct ModelSource: Sendable {
             threads: threads, onlyGemm: onlyGemm)
     }
 
-    private func checkpoint() throws(ModelError) -> Checkpoint {
+    func checkpoint() throws(ModelError) -> Checkpoint {
         guard let folder else { return .madeUp }
         let path = "\(folder)/model.safetensors"
         let older = "\(folder)/pytorch_model.bin"

@@ -100,6 +100,24 @@ public final class Session {
         }
     }
 
+    /// Runs, and hands out each image that a step has made: its memory is used again afterwards.
+    ///
+    /// - Parameter observe: called for each of `plan.images` and each image of the batch, in the batch's order for each of them.
+    func run(images: Int, observe: (ObservedValue) -> Void) {
+        withoutActuallyEscaping(observe) { observe in
+            finished = { [plan, unowned self] step, images in
+                for (index, place) in plan.images.enumerated() where place.step == step {
+                    for image in images {
+                        let bytes = UnsafeRawPointer(self.image(image) + plan.memory.offsets[place.value.index])
+                        observe(ObservedValue(index: index, value: place.description, bytes: bytes))
+                    }
+                }
+            }
+            run(images: images)
+            finished = nil
+        }
+    }
+
     /// The first steps, whose values are large, take as many images at a time as there are threads, so that the values stay in the cache;
     /// the others, whose weights are large, take the whole batch.
     private func compute(_ thread: Int) {

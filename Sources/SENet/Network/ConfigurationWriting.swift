@@ -12,6 +12,7 @@ extension Configuration {
         var num_classes: Int
         var model_args: WrittenArguments?
         var network: Network?
+        var quantization: Quantization?
         var pretrained_cfg: Pretrained
     }
 
@@ -34,7 +35,8 @@ extension Configuration {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            var file = WrittenFile(architecture: name, num_classes: classes, network: network, pretrained_cfg: pretrained)
+            var file = WrittenFile(
+                architecture: name, num_classes: classes, network: network, quantization: quantization, pretrained_cfg: pretrained)
             if case .architecture(let architecture) = structure, architecture == Architecture.named[name] {
                 file.network = nil
                 file.model_args = inputChannels == 3 ? nil : WrittenArguments(in_chans: inputChannels)

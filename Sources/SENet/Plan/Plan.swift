@@ -14,6 +14,9 @@ public final class Plan: Sendable {
     /// The gates of the squeeze-and-excitation blocks, in order.
     public let gates: [GatePlace]
 
+    /// The images that steps make, in order.
+    let images: [ImagePlace]
+
     let kernels: Kernels
     let steps: [any Step]
     /// From here on a convolution's weights are larger than the image that it makes.
@@ -53,6 +56,9 @@ public final class Plan: Sendable {
         (input, output) = (fused.input, fused.output)
         (inputShape, classes) = (fused[fused.input].shape, fused[fused.output].shape.channels)
         gates = fused.gates
+        images = fused.imageValues.map { value in
+            ImagePlace(step: fused.operations.firstIndex { $0.output == value } ?? 0, value: value, description: fused[value])
+        }
         scratchBytes = steps.reduce(0) { max($0, $1.scratchBytes) }.roundedUp(toMultipleOf: MemoryPlan.alignment)
     }
 
@@ -73,6 +79,16 @@ public struct GatePlace: Sendable, Equatable {
     let step: Int
     /// The step after it still reads it.
     let value: ValueID
+}
+
+/// Where an image is once its step is done.
+struct ImagePlace: Sendable {
+    let step: Int
+    let value: ValueID
+    let description: Value
+
+    var name: String { description.name }
+    var shape: Shape { description.shape }
 }
 
 extension FusedNetwork {

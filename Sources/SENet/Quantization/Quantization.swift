@@ -48,6 +48,22 @@ public struct QuantizationReport: Sendable, Equatable, Codable {
     /// Shares of the images kept aside on which the first label, and the set of the first five, are those of float32.
     public var firstLabelAgreement: Double?
     public var fiveLabelsAgreement: Double?
+    /// Shares of the images kept aside whose class was the first, or among the first five, where the classes are known.
+    public var float32Top1: Double?
+    public var float32Top5: Double?
+    public var int8Top1: Double?
+    public var int8Top5: Double?
+
+    private enum CodingKeys: String, CodingKey {
+        case calibrationImages = "calibration_images"
+        case heldOutImages = "held_out_images"
+        case firstLabelAgreement = "first_label_agreement"
+        case fiveLabelsAgreement = "five_labels_agreement"
+        case float32Top1 = "float32_top1"
+        case float32Top5 = "float32_top5"
+        case int8Top1 = "int8_top1"
+        case int8Top5 = "int8_top5"
+    }
 
     public init(
         calibrationImages: Int, heldOutImages: Int, firstLabelAgreement: Double? = nil, fiveLabelsAgreement: Double? = nil
