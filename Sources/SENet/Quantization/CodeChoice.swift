@@ -52,11 +52,11 @@ struct CodeChoice {
     func choose() -> (code: LinearCode, noise: Double) {
         let isSigned = low.contains { $0 < 0 }
         // One scale: a zero where the range asks for it. One a channel: the zero is the same for all.
-        let candidates = histograms.map { candidates($0, isSigned: isSigned) }
+        let allCandidates = histograms.map { candidates($0, isSigned: isSigned) }
         var (signal, noise) = (0.0, 0.0)
         var scales: [Float] = []
         var zero: Float = isSigned ? 128 : 0
-        for (histogram, candidates) in zip(histograms, candidates) {
+        for (histogram, candidates) in zip(histograms, allCandidates) {
             var best: (scale: Float, zero: Float, error: Double) = (1, zero, .infinity)
             for (scale, zero) in candidates {
                 let error = error(histogram, scale: scale, zero: zero)

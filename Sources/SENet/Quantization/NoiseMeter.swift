@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 
 /// How far a network's images in one precision are from those in float32: signal to noise, image by image of the network.
 public final class NoiseMeter {

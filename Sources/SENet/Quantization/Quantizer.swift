@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 
 /// Finds the codes of a network's images from calibration images and makes its weights 8-bit integers.
 ///
