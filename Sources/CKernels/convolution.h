@@ -22,18 +22,20 @@ EXCITE_INLINE int32_t excite_planes(const excite_convolution *c) {
     return c->planar_input ? 1 : excite_blocks(c->channels / c->groups);
 }
 
-/// Whether some pixels are never read: a projection with a stride. They are left out of the copy, because pixels 128 bytes apart use
-/// only every other set of a cache.
-EXCITE_INLINE bool excite_is_sampled(const excite_convolution *c) {
-    return c->stride > 1 && c->kernel_width == 1 && c->kernel_height == 1 && c->padding == 0 && !c->planar_input;
+/// Whether some pixels are never read, a projection with a stride, and are left out of a copy: pixels of 64 bytes that lie 128 apart use only
+/// every other set of a cache. Smaller pixels share their lines with those between them.
+EXCITE_INLINE bool excite_is_sampled(const excite_convolution *c, size_t depth) {
+    return c->stride > 1 && c->kernel_width == 1 && c->kernel_height == 1 && c->padding == 0 && !c->planar_input && depth == excite_block;
 }
 
 /// Whether a band is copied before it is read.
-EXCITE_INLINE bool excite_is_copied(const excite_convolution *c) { return c->padding > 0 || excite_is_sampled(c); }
+EXCITE_INLINE bool excite_is_copied(const excite_convolution *c, size_t depth) {
+    return c->padding > 0 || excite_is_sampled(c, depth);
+}
 
 /// Words of the copy of a band of `rows` output rows, `planes` blocks of channels, `depth` words a pixel.
 static inline size_t excite_band_count(const excite_convolution *c, int32_t rows, int32_t planes, size_t depth) {
-    if (excite_is_sampled(c)) return (size_t)planes * depth * (size_t)(rows * c->output_width);
+    if (excite_is_sampled(c, depth)) return (size_t)planes * depth * (size_t)(rows * c->output_width);
     return (size_t)planes * depth * (size_t)excite_input_rows(c, rows) * (size_t)(c->width + 2 * c->padding);
 }
 
@@ -77,13 +79,13 @@ static inline excite_band excite_read_band(const excite_convolution *c, int32_t 
                                            const excite_word *input,  // (planes, H, W, depth)
                                            excite_word *scratch) {
     const int32_t top = row * c->stride - c->padding, height = excite_input_rows(c, rows);
-    if (excite_is_sampled(c)) {
+    if (excite_is_sampled(c, depth)) {
         const size_t line = (size_t)c->output_width * depth;
         excite_sample(c, depth, row, rows, planes, input, scratch);
         return (excite_band){scratch, (size_t)rows * line, line, depth, depth, line};
     }
     const size_t line = (size_t)c->width * depth;
-    if (!excite_is_copied(c)) return excite_band_of(c, input + (size_t)top * line, (size_t)c->height, (size_t)c->width, depth);
+    if (!excite_is_copied(c, depth)) return excite_band_of(c, input + (size_t)top * line, (size_t)c->height, (size_t)c->width, depth);
     const size_t width = (size_t)(c->width + 2 * c->padding);
     for (int32_t i = 0; i < planes; i++) {
         const excite_word *from = input + (size_t)i * (size_t)c->height * line;
@@ -97,7 +99,7 @@ static inline excite_band excite_read_band(const excite_convolution *c, int32_t 
 /// Floats of scratch that the float32 kernels copy a band of `planes` blocks to.
 static inline size_t excite_float_band_count(const excite_convolution *c, int32_t rows, int32_t planes) {
     if (c->planar_input) return excite_band_count(c, rows, 1, (size_t)c->channels);
-    return excite_is_copied(c) ? excite_band_count(c, rows, planes, excite_block) : 0;
+    return excite_is_copied(c, excite_block) ? excite_band_count(c, rows, planes, excite_block) : 0;
 }
 
 /// The planar input's rows as pixels of C channels: (rows, W + 2 padding, C).

@@ -165,29 +165,13 @@ EXCITE_INLINE void ISA(finish)(int pixels, const ISA(sums) *sums, const excite_d
         UNROLLED for (int p = 0; p < pixels; p++) ISA(store)(excite_float32, output, first + (size_t)(p * VECTORS), y[p], low);
         return;
     }
-    // As `store` does, in fewer instructions where there are such.
-#if DOT_KIND == DOT_VNNI && LANES == 16
-    const __m512 lowest = _mm512_set1_ps(low > 0 ? low : 0);
-    __m512i codes[8];
-    UNROLLED for (int p = 0; p < pixels; p++) codes[p] = _mm512_cvtps_epi32(_mm512_max_ps((__m512)y[p], lowest));
-    UNROLLED for (int p = 0; p < pixels; p++) {
-        __m128i *to = (__m128i *)output + first + (size_t)p;
-        if (p % 4 == 0 && p + 4 <= pixels) {
-            // Four pixels are a register of bytes.
-            const __m512i low_half = _mm512_packs_epi32(codes[p], codes[p + 1]), high_half = _mm512_packs_epi32(codes[p + 2], codes[p + 3]);
-            const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-            _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low_half, high_half)));
-        } else if (p >= pixels / 4 * 4) {
-            _mm_store_si128(to, _mm512_cvtusepi32_epi8(codes[p]));
-        }
-    }
-#elif DOT_KIND == DOT_BFLOAT16
+#if DOT_KIND == DOT_BFLOAT16
     const __m512 lowest = _mm512_set1_ps(low);
     UNROLLED for (int p = 0; p < pixels; p++) {
         ((__m256i *)output)[first + (size_t)p] = (__m256i)_mm512_cvtneps_pbh(_mm512_max_ps((__m512)y[p], lowest));
     }
 #else
-    UNROLLED for (int p = 0; p < pixels; p++) ISA(store)(DOT_ELEMENT, output, first + (size_t)(p * VECTORS), y[p], low);
+    ISA(store_pixels)(pixels, DOT_ELEMENT, output, first, y, low);
 #endif
 }
 
@@ -220,9 +204,10 @@ size_t ISA(excite_dot_packed_bytes)(const excite_convolution *c) {
 }
 
 size_t ISA(excite_dot_scratch_bytes)(const excite_convolution *c, int32_t rows) {
-    if (!excite_is_copied(c)) return 0;
+    const size_t depth = excite_dot_depth(c, CHANNELS_A_WORD);
+    if (!excite_is_copied(c, depth)) return 0;
     const int32_t planes = excite_is_side_by_side(c) ? 1 : c->planar_input ? 1 : excite_blocks(c->channels);
-    return excite_band_count(c, rows, planes, excite_dot_depth(c, CHANNELS_A_WORD)) * sizeof(excite_word);
+    return excite_band_count(c, rows, planes, depth) * sizeof(excite_word);
 }
 
 /// Writes one weight: output lane `o` of a row, the `part` of a word.
@@ -431,7 +416,7 @@ void ISA(excite_dot)(const excite_convolution *c, const excite_tile *tile, excit
     assert(excite_is_dot(c) && excite_is_tile(tile, c->output_height, excite_blocks(c->outputs)) && epilogue->bias);
     assert(epilogue->element == excite_float32 || epilogue->element == DOT_ELEMENT);
     assert(DOT_ELEMENT == excite_bfloat16 || (epilogue->multiplier && (!epilogue->residual || epilogue->residual_multiplier)));
-    assert(excite_is_aligned(packed) && excite_is_aligned(output) && (scratch || !excite_is_copied(c)));
+    assert(excite_is_aligned(packed) && excite_is_aligned(output) && (scratch || !excite_is_copied(c, excite_dot_depth(c, CHANNELS_A_WORD))));
     if (epilogue->sums) memset(epilogue->sums + tile->block * excite_block, 0, (size_t)tile->blocks * excite_block * sizeof(float));
     if (excite_is_side_by_side(c)) ISA(grouped)(c, tile, border, input, packed, epilogue, output, scratch);
     else ISA(dense)(c, tile, border, input, packed, epilogue, output, scratch);

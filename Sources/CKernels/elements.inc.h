@@ -49,3 +49,27 @@ EXCITE_INLINE void ISA(store)(excite_element element, void *data, size_t i, vec 
         break;
     }
 }
+
+/// Writes `pixels` registers of neighbouring pixels, VECTORS apart, as `store` does, in fewer instructions where there are such.
+EXCITE_INLINE void ISA(store_pixels)(int pixels, excite_element element, void *data, size_t first, const vec *y, float low) {
+#if LANES == 16 && defined(__x86_64__)
+    if (element == excite_uint8) {
+        const vec lowest = (vec)(low > 0 ? low : 0);
+        __m512i codes[8];
+        UNROLLED for (int p = 0; p < pixels; p++) codes[p] = _mm512_cvtps_epi32((__m512)(y[p] > lowest ? y[p] : lowest));
+        UNROLLED for (int p = 0; p < pixels; p++) {
+            __m128i *to = (__m128i *)data + first + (size_t)p;
+            if (p % 4 == 0 && p + 4 <= pixels) {
+                // Four pixels are a register of bytes.
+                const __m512i pair = _mm512_packs_epi32(codes[p], codes[p + 1]), next = _mm512_packs_epi32(codes[p + 2], codes[p + 3]);
+                const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+                _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(pair, next)));
+            } else if (p >= pixels / 4 * 4) {
+                _mm_store_si128(to, _mm512_cvtusepi32_epi8(codes[p]));
+            }
+        }
+        return;
+    }
+#endif
+    UNROLLED for (int p = 0; p < pixels; p++) ISA(store)(element, data, first + (size_t)(p * VECTORS), y[p], low);
+}

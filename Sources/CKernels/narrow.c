@@ -2,6 +2,9 @@
 // Nothing here is contracted, and sums have one order, so that an answer in uint8 has the same bits everywhere.
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #define EXCITE_BODY "narrow.inc.h"
 #include "for_each_isa.h"

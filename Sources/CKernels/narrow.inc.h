@@ -89,15 +89,21 @@ EXCITE_INLINE void ISA(gate_block)(excite_element element, bool has_shortcut, co
                                    const void *input, void *output) {
     for (int v = 0; v < VECTORS; v++) {
         const size_t channels = (size_t)(block * VECTORS + v), first = (size_t)block * (size_t)pixels * VECTORS + (size_t)v;
-        const vec zero = ((const vec *)g->zero)[channels], shift = ((const vec *)g->shift)[channels];
         vec factor = ((const vec *)g->factor)[channels], by = (vec)0;
         if (g->gate) factor *= ((const vec *)g->gate)[channels];
+        const vec shift = ((const vec *)g->shift)[channels] - ((const vec *)g->zero)[channels] * factor;
         if (has_shortcut) by = ((const vec *)g->shortcut_factor)[channels];
-        for (int32_t i = 0; i < pixels; i++) {
-            const size_t at = first + (size_t)i * VECTORS;
-            vec y = (ISA(load)(element, input, at) - zero) * factor;
-            if (has_shortcut) y += ISA(load)(element, g->shortcut, at) * by;
-            ISA(store)(element, output, at, y + shift, g->low);
+        // Four pixels at a time: four registers of codes are stored as one.
+        for (int32_t i = 0; i < pixels; i += 4) {
+            vec y[4];
+            const int count = excite_min(4, pixels - i);
+            UNROLLED for (int j = 0; j < 4; j++) {
+                const size_t at = first + (size_t)(i + (j < count ? j : 0)) * VECTORS;
+                y[j] = ISA(load)(element, input, at) * factor + shift;
+                if (has_shortcut) y[j] += ISA(load)(element, g->shortcut, at) * by;
+            }
+            if (count == 4) ISA(store_pixels)(4, element, output, first + (size_t)i * VECTORS, y, g->low);
+            else for (int j = 0; j < count; j++) ISA(store)(element, output, first + (size_t)(i + j) * VECTORS, y[j], g->low);
         }
     }
 }
