@@ -19,13 +19,18 @@ public struct ModelSource: Sendable {
         self.folder = folder
     }
 
+    /// Any configuration with weights by formula.
+    init(configuration: Configuration) {
+        self.configuration = configuration
+        network = configuration.network
+        folder = nil
+    }
+
     /// A published architecture with weights by formula (`WeightFormula`), to be measured or inspected, not to be believed.
     ///
     /// - Throws: `ModelError.configuration` if there is none of that name.
     public init(architecture: String) throws(ModelError) {
-        configuration = try Configuration(architecture: architecture)
-        network = configuration.network
-        folder = nil
+        self.init(configuration: try Configuration(architecture: architecture))
     }
 
     /// The same with the input that the configuration gives for tests (`test_input_size`, `test_crop_pct`), as far as it gives one.

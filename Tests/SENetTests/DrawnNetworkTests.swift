@@ -64,7 +64,7 @@ struct DrawnNetworkTests {
 
 extension DrawnNetwork {
     /// Its images, (channels, height, width) each.
-    fileprivate var inputs: [[Float]] { formulaImages(images, channels: network.inputChannels, height: height, width: width) }
+    var inputs: [[Float]] { formulaImages(images, channels: network.inputChannels, height: height, width: width) }
 
     fileprivate func interpreted<Scalar: BinaryFloatingPoint>(_ image: [Float], as _: Scalar.Type) throws -> [Double] {
         try Interpreter<Scalar>.logits(of: network, image, height: height, width: width)
@@ -75,7 +75,7 @@ extension DrawnNetwork {
     }
 
     /// The operations, for a failure's report.
-    fileprivate var text: String {
+    var text: String {
         "\(network.name), \(height)×\(width): "
             + network.operations.map { "\($0.name) = \($0.kind)(\($0.inputs.joined(separator: ", ")))" }.joined(separator: "; ")
     }

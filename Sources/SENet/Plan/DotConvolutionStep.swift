@@ -57,7 +57,7 @@ struct DotConvolutionStep: WeightedStep {
     /// A word of what lies outside the image: zeros, as near as codes have them.
     private var border: UInt32 {
         guard let code = inputEncoding.code else { return 0 }
-        let channels = shape.planar_input ? Int(shape.channels) : 4
+        let channels = shape.planar_input || code.zero.count > 1 ? min(4, Int(shape.channels)) : 4
         return (0..<channels).reduce(0) { $0 | UInt32(code.zero(of: $1).rounded()) << UInt32(8 * $1) }
     }
 

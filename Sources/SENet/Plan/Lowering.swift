@@ -153,7 +153,7 @@ extension Lowering {
         guard let quantization else { return .bfloat16 }
         let name = network[value].name
         guard let code = quantization.values[name] else { throw .configuration("config.json: quantization.values has no '\(name)'") }
-        try code.validate(name, channels: network[value].shape.channels, isInput: value == network.input)
+        try code.validate(name, channels: network[value].shape.channels, isInput: name == Network.input)
         return .uint8(code)
     }
 

@@ -42,9 +42,14 @@ struct CodeChoice {
     mutating func count(_ channel: Int, _ numbers: UnsafeBufferPointer<Float>) {
         let index = isUniform ? 0 : channel
         let (low, width) = (histograms[index].low, histograms[index].high - histograms[index].low)
+        // What is no number, or overflows, teaches nothing.
+        guard width.isFinite else { return }
         let factor = width > 0 ? Float(Self.bins) / width : 0
         histograms[index].counts.withUnsafeMutableBufferPointer { counts in
-            for number in numbers { counts[max(0, min(Self.bins - 1, Int((number - low) * factor)))] &+= 1 }
+            for number in numbers {
+                let place = (number - low) * factor
+                if place.isFinite { counts[max(0, min(Self.bins - 1, Int(place)))] &+= 1 }
+            }
         }
     }
 

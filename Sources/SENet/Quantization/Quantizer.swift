@@ -32,16 +32,18 @@ public final class Quantizer {
     private var inputSums: [Double]
     private let checkpoint: Checkpoint
 
+    /// - Parameters:
+    ///   - height, width: of the calibration images; nil for the configuration's.
+    ///   - threads: how many threads pack the weights.
     /// - Throws: `ModelError`; `.configuration` if the model is quantised already.
-    public init(_ source: ModelSource, threads: Int) throws(ModelError) {
+    public init(_ source: ModelSource, height: Int? = nil, width: Int? = nil, threads: Int) throws(ModelError) {
         guard source.configuration.quantization == nil else {
             throw .configuration("\(source.configuration.fullName) is quantised already: give the model that it was made of")
         }
         self.source = source
-        plan = try source.plan(precision: .float32, threads: threads)
+        plan = try source.plan(height: height, width: width, precision: .float32, threads: threads)
         checkpoint = try source.checkpoint()
-        let evaluation = source.configuration.evaluation
-        let network = try Fusion.fuse(source.network.resolved(height: evaluation.height, width: evaluation.width))
+        let network = try Fusion.fuse(source.network.resolved(height: plan.inputShape.height, width: plan.inputShape.width))
         let requirements = CodeRequirements(network)
         let places = plan.images
         groups = places.map { place in requirements.groups.firstIndex { $0.contains(place.name) } ?? 0 }

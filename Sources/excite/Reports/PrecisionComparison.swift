@@ -97,6 +97,6 @@ struct QuantizationText {
 
     private static func size(_ folder: String) -> String {
         let path = "\(folder)/model.safetensors"
-        return ((try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0).mebibytes
+        return ((try? InputFile(path: path))?.count ?? 0).mebibytes
     }
 }

@@ -1,0 +1,159 @@
+import Foundation
+import Testing
+
+@testable import SENet
+
+@Suite("Quantised networks", .serialized)
+struct QuantizationTests {
+    /// Other networks are drawn with EXCITE_FIRST_SEED in the environment.
+    static let seeds = DrawnNetworkTests.seeds
+
+    @Test("drawn at random answer with the same bits on every instruction set, thread count and batch", arguments: seeds)
+    func bits(_ seed: Int) throws {
+        guard let (drawn, _, quantized, folder) = try draw(seed) else { return }
+        defer { withExtendedLifetime(folder) {} }
+        var answers: [[[Float]]] = []
+        for name in Kernels.available {
+            let plan = try quantized.plan(height: drawn.height, width: drawn.width, kernels: .prepared(name), threads: 2)
+            #expect(plan.precision == .int8)
+            // A convolution that stays float32 is contracted where the instruction set can.
+            let isWhole = plan.summaries.allSatisfy { !$0.kind.hasPrefix("convolution") || $0.precision == .int8 }
+            let logits = try plan.logits(drawn.inputs)
+            if isWhole || answers.isEmpty { answers.append(logits) }
+            let alone = try drawn.inputs.map { try plan.logits([$0], threads: 1)[0] }
+            #expect(alone == logits, "\(name), alone and in a batch, in \(drawn.text)")
+        }
+        for answer in answers.dropFirst() { #expect(answer == answers[0], "\(drawn.text)") }
+    }
+
+    /// What rounding does to a network depends on it: some that chance draws take differences of nearly equal numbers, or saturate. A value
+    /// with a wrong scale, zero or place shows in far more.
+    @Test("drawn at random are near to float32's, most of them")
+    func noise() throws {
+        var decibels: [Double] = []
+        for seed in Self.seeds {
+            guard let (drawn, source, quantized, folder) = try draw(seed) else { continue }
+            defer { withExtendedLifetime(folder) {} }
+            let size = (drawn.height, drawn.width)
+            let exact = try source.plan(height: size.0, width: size.1, kernels: .prepared(), threads: 2).logits(drawn.inputs)
+            guard exact.joined().contains(where: { $0 != 0 && $0.isFinite }) else { continue }
+            let found = try quantized.plan(height: size.0, width: size.1, kernels: .prepared(), threads: 2).logits(drawn.inputs)
+            decibels.append(signalToNoise(found, exact))
+        }
+        decibels.sort()
+        #expect(decibels.count >= Self.seeds.count * 95 / 100)
+        let (low, median) = (decibels[decibels.count / 20], decibels[decibels.count / 2])
+        #expect(low > 8 && median > 25, "of 20 networks one is below \(low) dB, half are below \(median) dB")
+    }
+
+    /// A network, and the same quantised on its own images; nil where it does not fit the sizes that configurations may have.
+    private func draw(_ seed: Int) throws -> (DrawnNetwork, ModelSource, ModelSource, TemporaryFolder)? {
+        let drawn = DrawnNetwork(seed: seed)
+        guard let configuration = try? drawn.configuration else { return nil }
+        let source = ModelSource(configuration: configuration)
+        let folder = try TemporaryFolder()
+        let path = folder.path("int8")
+        try quantize(source, on: drawn.inputs, height: drawn.height, width: drawn.width).write(to: path)
+        return (drawn, source, try ModelSource(folder: path), folder)
+    }
+
+    @Test("have the same bytes when they are made of the same images")
+    func deterministic() throws {
+        let source = ModelSource(configuration: try .small())
+        let folder = try TemporaryFolder()
+        let images = formulaImages(6, channels: 3, height: 64, width: 64)
+        for name in ["a", "b"] { try quantize(source, on: images, threads: name == "a" ? 1 : 2).write(to: folder.path(name)) }
+        for file in ["config.json", "model.safetensors"] {
+            let (a, b) = (FileManager.default.contents(atPath: folder.path("a/\(file)")), FileManager.default.contents(atPath: folder.path("b/\(file)")))
+            #expect(a != nil && a == b, "\(file)")
+        }
+    }
+
+    @Test("keep the convolutions in float32 that are asked for")
+    func kept() throws {
+        let source = ModelSource(configuration: try .small())
+        let images = formulaImages(4, channels: 3, height: 64, width: 64)
+        let quantizer = try calibrated(source, on: images)
+        let names = try quantizer.quantize().layers.map(\.name)
+        let model = try quantizer.quantize(keep: [names[1]], floatLayers: 2)
+        #expect(model.layers.filter(\.isFloat32).count == 3 && model.layers[1].isFloat32)
+        let folder = try TemporaryFolder()
+        try model.write(to: folder.path("int8"))
+        let plan = try ModelSource(folder: folder.path("int8")).plan(kernels: .prepared())
+        let kept = plan.summaries.filter { $0.kind.hasPrefix("convolution") && $0.precision == .float32 }
+        #expect(Set(kept.map(\.name)) == Set(model.layers.filter(\.isFloat32).map(\.name)))
+        let exact = try source.plan(kernels: .prepared()).logits(images)
+        #expect(signalToNoise(try plan.logits(images), exact) > 15)
+        #expect(throws: ModelError.configuration("no convolution of \(source.configuration.fullName) is named 'none': see excite inspect --plan")) {
+            try quantizer.quantize(keep: ["none"])
+        }
+    }
+
+    @Test("whose codes are wrong are refused by the value's name")
+    func wrongCodes() throws {
+        let source = ModelSource(configuration: try .small())
+        let images = formulaImages(2, channels: 3, height: 64, width: 64)
+        let folder = try TemporaryFolder()
+        let model = try quantize(source, on: images)
+        let name = try #require(model.quantization.values.keys.filter { $0 != Network.input }.min())
+        func refusal(_ change: (inout Quantization) -> Void) throws -> String? {
+            var changed = model
+            change(&changed.quantization)
+            let path = folder.path(UUID().uuidString)
+            try changed.write(to: path)
+            return #expect(throws: ModelError.self) { try ModelSource(folder: path).plan(kernels: .prepared()) }?.description
+        }
+        for scale: [Float] in [[0], [-1], [1e30], [], [1, 2]] {
+            let message = try refusal { $0.values[name]?.scale = scale }
+            #expect(message?.contains("quantization.values.\(name): ") == true, "\(scale): \(message ?? "")")
+        }
+        for zero: [Float] in [[-1], [256], [0.5], [1, 2], []] {
+            let message = try refusal { $0.values[name]?.zero = zero }
+            #expect(message?.contains("quantization.values.\(name): ") == true, "\(zero): \(message ?? "")")
+        }
+        #expect(try refusal { $0.values[name] = nil }?.contains("quantization.values has no '\(name)'") == true)
+        #expect(try refusal { $0.float32 = ["none"] }?.contains("names 'none'") == true)
+    }
+
+    private func calibrated(
+        _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
+    ) throws -> Quantizer {
+        Engine.prepareProcess()
+        let quantizer = try Quantizer(source, height: height, width: width, threads: threads)
+        let session = try Session(plan: quantizer.plan, threads: threads, largestBatch: images.count)
+        for pass in 0..<Quantizer.passes {
+            for (index, image) in images.enumerated() { _ = session.input(index).update(from: image) }
+            quantizer.observe(session, images: images.count, pass: pass)
+            if pass == 0 { quantizer.finishFirstPass() }
+        }
+        return quantizer
+    }
+
+    private func quantize(
+        _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
+    ) throws -> QuantizedModel {
+        try calibrated(source, on: images, height: height, width: width, threads: threads).quantize()
+    }
+
+    private func signalToNoise(_ found: [[Float]], _ exact: [[Float]]) -> Double {
+        var (signal, noise) = (0.0, 1e-30)
+        for (found, exact) in zip(found.joined(), exact.joined()) {
+            signal += Double(exact) * Double(exact)
+            noise += (Double(found) - Double(exact)) * (Double(found) - Double(exact))
+        }
+        return 10 * log10(signal / noise)
+    }
+}
+
+extension DrawnNetwork {
+    /// The network with an input whose mean and deviation keep the images within what 8 bits hold.
+    fileprivate var configuration: Configuration {
+        get throws {
+            var evaluation = Configuration.Evaluation()
+            (evaluation.height, evaluation.width) = (64, 64)
+            evaluation.mean = [Double](repeating: 0.5, count: network.inputChannels)
+            evaluation.standardDeviation = [Double](repeating: 0.25, count: network.inputChannels)
+            return try Configuration(network: network, evaluation: evaluation)
+        }
+    }
+}
