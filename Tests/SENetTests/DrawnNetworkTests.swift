@@ -55,6 +55,30 @@ struct DrawnNetworkTests {
         }
     }
 
+    @Test("are planned as they are written in bfloat16, on every instruction set that has it", arguments: seeds)
+    func bfloat16(_ seed: Int) throws {
+        let drawn = DrawnNetwork(seed: seed)
+        let reference = try drawn.inputs.map { try drawn.interpreted($0, as: Double.self) }
+        let rounded = try drawn.inputs.map { try drawn.interpretedInBFloat16($0) }
+        for name in Kernels.available(for: .bfloat16) {
+            let plan = try drawn.plan(kernels: .prepared(name), precision: .bfloat16)
+            #expect(plan.precision == .bfloat16)
+            let session = try Session(plan: plan, threads: 2, largestBatch: drawn.images)
+            // What a run leaves behind must not matter to the next.
+            _ = session.logits(of: drawn.inputs.map { $0.map { _ in .nan } })
+            let logits = session.logits(of: drawn.inputs)
+            for (image, found) in logits.enumerated() {
+                let largest = reference[image].map(abs).max() ?? 0
+                let (found, allowed) = (error(found.map { Double($0) }, reference[image]), error(rounded[image], reference[image]))
+                print("RATIO \(seed) \(name) \(found / largest) \(allowed / largest) \(found / allowed)")
+            }
+            for threads in [1, 3] {
+                let alone = try drawn.inputs.map { try plan.logits([$0], threads: threads)[0] }
+                #expect(alone == logits, "\(name): alone and in a batch, \(threads) threads, in \(drawn.text)")
+            }
+        }
+    }
+
     /// The largest difference; infinite if the counts differ or something is no number.
     private func error(_ found: [Double], _ wanted: [Double]) -> Double {
         guard found.count == wanted.count else { return .infinity }
@@ -67,11 +91,18 @@ extension DrawnNetwork {
     fileprivate var inputs: [[Float]] { formulaImages(images, channels: network.inputChannels, height: height, width: width) }
 
     fileprivate func interpreted<Scalar: BinaryFloatingPoint>(_ image: [Float], as _: Scalar.Type) throws -> [Double] {
-        try Interpreter<Scalar>.logits(of: network, image, height: height, width: width)
+        try Interpreter<Scalar>().logits(of: network, image, height: height, width: width)
     }
 
-    fileprivate func plan(kernels: Kernels, onlyGemm: Bool = false) throws -> Plan {
-        try Plan(network: network, checkpoint: .madeUp, height: height, width: width, kernels: kernels, threads: 2, onlyGemm: onlyGemm)
+    /// In Double, but for the roundings of bfloat16.
+    fileprivate func interpretedInBFloat16(_ image: [Float]) throws -> [Double] {
+        try Interpreter<Double>(isBFloat16: true).logits(of: network, image, height: height, width: width)
+    }
+
+    fileprivate func plan(kernels: Kernels, precision: Precision = .float32, onlyGemm: Bool = false) throws -> Plan {
+        try Plan(
+            network: network, checkpoint: .madeUp, height: height, width: width, kernels: kernels, precision: precision, threads: 2,
+            onlyGemm: onlyGemm)
     }
 
     /// The operations, for a failure's report.

@@ -22,6 +22,25 @@ struct GoldenLogitsTests {
         try check(golden, kernels: .prepared(instructionSet), onlyGemm: false)
     }
 
+    @Test(
+        "are PyTorch's in bfloat16, as near as that can be, on every instruction set that has it", arguments: cases,
+        Kernels.available(for: .bfloat16))
+    func bfloat16(_ test: GoldenCase, _ instructionSet: String) throws {
+        let golden = try test.golden
+        let (images, channels) = (golden.inputShape[0], golden.inputShape[1])
+        let (height, width) = (golden.inputShape[2], golden.inputShape[3])
+        let plan = try Plan.byFormula(
+            test.configuration, height: height, width: width, kernels: .prepared(instructionSet), precision: .bfloat16)
+        let logits = try plan.logits(formulaImages(images, channels: channels, height: height, width: width))
+        for (image, reference) in golden.logits.enumerated() {
+            let found = logits[image].map { Double($0) }
+            let largest = reference.map(abs).max() ?? 0
+            let margin = reference[golden.top5[image][0]] - reference[golden.top5[image][1]]
+            let kept = found.indices.max { found[$0] < found[$1] } == golden.top5[image][0]
+            print("SNR \(test.name) \(instructionSet) \(image) \(signalToNoise(found, reference)) margin \(margin / largest) kept \(kept)")
+        }
+    }
+
     private func check(_ test: GoldenCase, kernels: Kernels, onlyGemm: Bool) throws {
         let golden = try test.golden
         let (images, channels) = (golden.inputShape[0], golden.inputShape[1])

@@ -4,8 +4,13 @@ import Foundation
 
 /// Networks executed as they are written: operation after operation, every value kept, plain loops. What plans are held against.
 ///
-/// In Double it is the reference; in Float it says how far plain float32 arithmetic is off.
+/// In Double it is the reference; in Float it says how far plain float32 arithmetic is off; with bfloat16's roundings, how far a plan in
+/// bfloat16 may be off.
 struct Interpreter<Scalar: BinaryFloatingPoint> {
+    /// Whether convolutions round what they read and their weights to bfloat16, and images are kept in it, as plans in bfloat16 do. What
+    /// norms and activations make of a convolution's sums is rounded where it is read, so that nothing is rounded twice on one way.
+    var isBFloat16 = false
+
     /// (channels, height, width), row-major.
     struct Value {
         var shape: Shape
@@ -30,21 +35,31 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
     }
 
     /// The logits of one image (channels, height, width), with weights by formula.
-    static func logits(of network: Network, _ image: [Float], height: Int, width: Int) throws -> [Double] {
+    func logits(of network: Network, _ image: [Float], height: Int, width: Int) throws -> [Double] {
         let shape = Shape(channels: network.inputChannels, height: height, width: width)
         var values = [Network.input: Value(shape) { Scalar(image[($0 * height + $1) * width + $2]) }]
         for operation in network.operations {
             let inputs = operation.inputs.compactMap { values[$0] }
-            values[operation.name] = evaluate(operation, inputs, try operation.outputShape(inputs.map(\.shape)))
+            let value = Self.evaluate(
+                operation, isBFloat16 && operation.readsBFloat16 ? inputs.map(Self.rounded) : inputs, isBFloat16: isBFloat16,
+                try operation.outputShape(inputs.map(\.shape)))
+            values[operation.name] = value
         }
         return values[network.output]?.elements.map { Double($0) } ?? []
     }
 
-    private static func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ shape: Shape) -> Value {
+    /// The images of an operation's inputs in bfloat16; what has one pixel stays as it is.
+    private static func rounded(_ value: Value) -> Value {
+        value.shape.pixels > 1 ? value.map { Scalar(Float($1).roundedToBFloat16) } : value
+    }
+
+    private static func evaluate(_ operation: SENet.Operation, _ inputs: [Value], isBFloat16: Bool, _ shape: Shape) -> Value {
         let x = inputs[0]
-        let tensors = operation.parameters.map { WeightFormula.values($0).map { Scalar($0) } }
+        var tensors = operation.parameters.map { WeightFormula.values($0).map { Scalar($0) } }
         switch operation.kind {
-        case .convolution(let convolution): return convolve(x, convolution, tensors, shape)
+        case .convolution(let convolution):
+            if isBFloat16, x.shape.pixels > 1 { tensors[0] = tensors[0].map { Scalar(Float($0).roundedToBFloat16) } }
+            return convolve(x, convolution, tensors, shape)
         case .batchNorm(let norm):
             return x.map { c, x in
                 (x - tensors[2][c]) / (tensors[3][c] + Scalar(norm.epsilon)).squareRoot() * tensors[0][c] + tensors[1][c]
@@ -140,6 +155,24 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
                 }
             }
             return sum
+        }
+    }
+}
+
+extension Float {
+    /// To the nearest, ties to even.
+    var roundedToBFloat16: Float {
+        let bits = bitPattern
+        return isFinite ? Float(bitPattern: (bits &+ 0x7fff &+ (bits >> 16 & 1)) & 0xffff_0000) : self
+    }
+}
+
+extension SENet.Operation {
+    /// Whether what it reads passes through memory, where a plan in bfloat16 keeps images in that.
+    fileprivate var readsBFloat16: Bool {
+        switch kind {
+        case .batchNorm, .activation, .linear: false
+        default: true
         }
     }
 }
