@@ -28,6 +28,13 @@ struct DrawnNetworkTests {
             ])
         let algorithms = Set(steps.compactMap { ($0 as? ConvolutionStep)?.choice.algorithm })
         #expect(algorithms == [.direct, .grouped, .winograd2, .winograd4, .gemm])
+        let encoded = try drawn.flatMap { try $0.plan(kernels: .prepared("portable"), precision: .bfloat16).steps }
+        #expect(
+            Set(encoded.map { "\(type(of: $0))" }) == [
+                "ConversionStep", "InterleavingStep", "RecodingStep", "DotConvolutionStep", "ConvolutionStep", "EncodedPoolingStep",
+                "PoolingStep", "BlurPoolingStep", "EncodedReductionStep", "ChannelSumsStep", "MeanStep", "LinearStep", "GatingStep",
+                "ScaleStep", "AffineStep", "ConcatenationStep",
+            ])
     }
 
     @Test("are planned as they are written, on every instruction set and by the general path", arguments: seeds)
@@ -68,10 +75,13 @@ struct DrawnNetworkTests {
             _ = session.logits(of: drawn.inputs.map { $0.map { _ in .nan } })
             let logits = session.logits(of: drawn.inputs)
             for (image, found) in logits.enumerated() {
-                let largest = reference[image].map(abs).max() ?? 0
+                // Rounding in the same places by chance is off by as much as bfloat16 may be; the largest of six draws was exceeded by a
+                // factor of 2.3 at most in the networks drawn here. Where nothing is rounded there is float32's own error.
                 let found = error(found.map { Double($0) }, reference[image])
-                let allowed = rounded[image].map { error($0, reference[image]) }.max() ?? 0
-                print("RATIO \(seed) \(name) \(found / largest) \(allowed / largest) \(found / allowed)")
+                let allowed = rounded[image].map { 4 * error($0, reference[image]) }.max() ?? 0
+                let exact = (reference[image].map(abs).max() ?? 0) * 1e-5
+                #expect(
+                    found <= max(allowed, exact), "\(name), image \(image): off by \(found), allowed \(allowed), in \(drawn.text)")
             }
             for threads in [1, 3] {
                 let alone = try drawn.inputs.map { try plan.logits([$0], threads: threads)[0] }

@@ -32,12 +32,21 @@ struct GoldenLogitsTests {
         let plan = try Plan.byFormula(
             test.configuration, height: height, width: width, kernels: .prepared(instructionSet), precision: .bfloat16)
         let logits = try plan.logits(formulaImages(images, channels: channels, height: height, width: width))
+        // bfloat16 has 16 bits less: where float32 is off by so much, it may be off by 2^16 times that. Networks whose made-up weights make
+        // much of small differences (152 layers: 15 dB) are told from broken ones by that. Measured: 0.01 to 0.22 of it.
+        let allowed = 0.5 * 65536 * golden.float32Error
         for (image, reference) in golden.logits.enumerated() {
             let found = logits[image].map { Double($0) }
-            let largest = reference.map(abs).max() ?? 0
-            let margin = reference[golden.top5[image][0]] - reference[golden.top5[image][1]]
-            let kept = found.indices.max { found[$0] < found[$1] } == golden.top5[image][0]
-            print("SNR \(test.name) \(instructionSet) \(image) \(signalToNoise(found, reference)) margin \(margin / largest) kept \(kept)")
+            #expect(found.count == reference.count)
+            let squares = zip(found, reference).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+            let noise = (squares / Double(reference.count)).squareRoot()
+            #expect(noise <= allowed, "image \(image): off by \(noise), allowed \(allowed)")
+            let ratio = signalToNoise(found, reference)
+            print("bf16 on \(instructionSet), \(test.name), image \(image): signal to noise \(Int(ratio.rounded())) dB")
+            #expect(ratio >= 12)
+            let best = golden.top5[image]
+            let margin = (reference[best[0]] - reference[best[1]]) / golden.maxAbs
+            if margin > 0.05 { #expect(found.indices.max { found[$0] < found[$1] } == best[0], "image \(image): another first class") }
         }
     }
 
