@@ -48,7 +48,8 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
             let inputs = operation.inputs.compactMap { values[$0] }
             values[operation.name] = evaluate(operation, inputs, try operation.outputShape(inputs.map(\.shape)))
         }
-        return values[network.output]?.elements.map { Double($0) } ?? []
+        let output = values[network.output]
+        return (output?.isBFloat16 == true ? output?.rounded(seed) : output)?.elements.map { Double($0) } ?? []
     }
 
     private func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ shape: Shape) -> Value {
