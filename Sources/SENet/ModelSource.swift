@@ -43,6 +43,9 @@ public struct ModelSource: Sendable {
         return source
     }
 
+    /// What it is computed in where nothing else is asked for: int8 where it is quantised, else float32.
+    public var standardPrecision: Precision { configuration.quantization == nil ? .float32 : .int8 }
+
     /// Loads the weights and makes the plan.
     ///
     /// - Parameters:
@@ -58,7 +61,7 @@ public struct ModelSource: Sendable {
     ) throws(ModelError) -> Plan {
         let chosen = if let kernels { kernels } else { try Kernels() }
         let quantization = configuration.quantization
-        let precision = precision ?? (quantization == nil ? .float32 : .int8)
+        let precision = precision ?? standardPrecision
         guard quantization == nil || precision == .int8 else {
             throw .configuration("\(configuration.fullName) is quantised and computed in int8: for \(precision.rawValue) give the model that it was made of")
         }

@@ -12,6 +12,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
     package struct Configuration: Sendable {
         /// Of the models, in their order; the first is asked where a request names none.
         package var sources: @Sendable () throws -> [ModelSource]
+        /// What they are all computed in; nil for what each is made for.
+        package var precision: Precision?
         package var pool: EnginePool.Options
         package var server: ServerConfiguration
         package var deadlines: Deadlines
@@ -21,10 +23,12 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package var drainTimeout: Duration
 
         package init(
-            sources: @escaping @Sendable () throws -> [ModelSource], pool: EnginePool.Options, server: ServerConfiguration,
-            deadlines: Deadlines = Deadlines(), drainDelay: Duration = .zero, drainTimeout: Duration = .seconds(30)
+            sources: @escaping @Sendable () throws -> [ModelSource], precision: Precision? = nil, pool: EnginePool.Options,
+            server: ServerConfiguration, deadlines: Deadlines = Deadlines(), drainDelay: Duration = .zero,
+            drainTimeout: Duration = .seconds(30)
         ) {
             self.sources = sources
+            self.precision = precision
             self.pool = pool
             self.server = server
             self.deadlines = deadlines
@@ -76,20 +80,22 @@ package struct ClassifierService: ServiceLifecycle.Service {
     private func load(_ readiness: Readiness, _ metrics: Metrics) throws {
         let threads = configuration.pool.threads
         let info = metrics.gauge(
-            "excite_model_info", help: "1 for each model that is served.", labels: ["model", "architecture", "instruction_set"])
+            "excite_model_info", help: "1 for each model that is served.", labels: ["model", "architecture", "instruction_set", "precision"])
         var models: [Model] = []
         for source in try configuration.sources() {
             let started = ContinuousClock.now
-            let model = try Model(source, threads: threads)
+            let model = try Model(source, precision: configuration.precision, threads: threads)
             guard !models.contains(where: { $0.name == model.name }) else {
                 throw ModelError.configuration("two models are named '\(model.name)'")
             }
-            info.set([model.name, model.source.configuration.name, model.plan.instructionSet], to: 1)
+            let precision = model.plan.precision.rawValue
+            info.set([model.name, model.source.configuration.name, model.plan.instructionSet, precision], to: 1)
             logger.info(
                 "loaded",
                 metadata: [
                     "model": .string(model.name), "classes": .stringConvertible(model.plan.classes),
                     "input": .string(model.plan.inputShape.description), "instruction_set": .string(model.plan.instructionSet),
+                    "precision": .string(precision),
                     "seconds": .stringConvertible((ContinuousClock.now - started).seconds.rounded(decimals: 3)),
                 ])
             models.append(model)

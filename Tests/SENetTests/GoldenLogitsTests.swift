@@ -22,6 +22,34 @@ struct GoldenLogitsTests {
         try check(golden, kernels: .prepared(instructionSet), onlyGemm: false)
     }
 
+    @Test(
+        "are PyTorch's in bfloat16, as near as that can be, on every instruction set that has it", arguments: cases,
+        Kernels.available(for: .bfloat16))
+    func bfloat16(_ test: GoldenCase, _ instructionSet: String) throws {
+        let golden = try test.golden
+        let (images, channels) = (golden.inputShape[0], golden.inputShape[1])
+        let (height, width) = (golden.inputShape[2], golden.inputShape[3])
+        let plan = try Plan.byFormula(
+            test.configuration, height: height, width: width, kernels: .prepared(instructionSet), precision: .bfloat16)
+        let logits = try plan.logits(formulaImages(images, channels: channels, height: height, width: width))
+        // bfloat16 has 16 bits less: where float32 is off by so much, it may be off by 2^16 times that. Networks whose made-up weights make
+        // much of small differences (152 layers: 15 dB) are told from broken ones by that. Measured: 0.01 to 0.22 of it.
+        let allowed = 0.5 * 65536 * golden.float32Error
+        for (image, reference) in golden.logits.enumerated() {
+            let found = logits[image].map { Double($0) }
+            #expect(found.count == reference.count)
+            let squares = zip(found, reference).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+            let noise = (squares / Double(reference.count)).squareRoot()
+            #expect(noise <= allowed, "image \(image): off by \(noise), allowed \(allowed)")
+            let ratio = signalToNoise(found, reference)
+            print("bf16 on \(instructionSet), \(test.name), image \(image): signal to noise \(Int(ratio.rounded())) dB")
+            #expect(ratio >= 12)
+            let best = golden.top5[image]
+            let margin = (reference[best[0]] - reference[best[1]]) / golden.maxAbs
+            if margin > 0.05 { #expect(found.indices.max { found[$0] < found[$1] } == best[0], "image \(image): another first class") }
+        }
+    }
+
     private func check(_ test: GoldenCase, kernels: Kernels, onlyGemm: Bool) throws {
         let golden = try test.golden
         let (images, channels) = (golden.inputShape[0], golden.inputShape[1])

@@ -4,12 +4,21 @@ import Foundation
 
 /// Networks executed as they are written: operation after operation, every value kept, plain loops. What plans are held against.
 ///
-/// In Double it is the reference; in Float it says how far plain float32 arithmetic is off.
+/// In Double it is the reference; in Float it says how far plain float32 arithmetic is off; with bfloat16's roundings, how far a plan in
+/// bfloat16 may be off.
 struct Interpreter<Scalar: BinaryFloatingPoint> {
+    /// The convolutions that round what they read, and their weights, to bfloat16. What they make is kept in it, and so is what is made of
+    /// that other than sums and vectors. What norms and activations make of a value is rounded where it is read, as a plan fuses them.
+    var inBFloat16: Set<String> = []
+    /// Rounds up or down by chance, more often to what is nearer: as far off as any way to round may be.
+    var seed: UInt64 = 0
+
     /// (channels, height, width), row-major.
     struct Value {
         var shape: Shape
         var elements: [Scalar]
+        /// Whether it is kept in bfloat16: it is rounded where it is read.
+        var isBFloat16 = false
 
         init(_ shape: Shape, _ element: (_ channel: Int, _ y: Int, _ x: Int) -> Scalar) {
             self.shape = shape
@@ -26,25 +35,50 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
 
         func contains(_ y: Int, _ x: Int) -> Bool { y >= 0 && y < shape.height && x >= 0 && x < shape.width }
 
+        func rounded(_ seed: UInt64) -> Value { map { Scalar(Float($1).roundedToBFloat16(seed)) } }
+
         func map(_ change: (Int, Scalar) -> Scalar) -> Value { Value(shape) { change($0, self[$0, $1, $2]) } }
     }
 
     /// The logits of one image (channels, height, width), with weights by formula.
-    static func logits(of network: Network, _ image: [Float], height: Int, width: Int) throws -> [Double] {
+    func logits(of network: Network, _ image: [Float], height: Int, width: Int) throws -> [Double] {
         let shape = Shape(channels: network.inputChannels, height: height, width: width)
         var values = [Network.input: Value(shape) { Scalar(image[($0 * height + $1) * width + $2]) }]
         for operation in network.operations {
             let inputs = operation.inputs.compactMap { values[$0] }
             values[operation.name] = evaluate(operation, inputs, try operation.outputShape(inputs.map(\.shape)))
         }
-        return values[network.output]?.elements.map { Double($0) } ?? []
+        let output = values[network.output]
+        return (output?.isBFloat16 == true ? output?.rounded(seed) : output)?.elements.map { Double($0) } ?? []
     }
 
-    private static func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ shape: Shape) -> Value {
-        let x = inputs[0]
-        let tensors = operation.parameters.map { WeightFormula.values($0).map { Scalar($0) } }
+    private func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ shape: Shape) -> Value {
+        let isBFloat16 = inBFloat16.contains(operation.name)
+        var (inputs, keepsBFloat16) = (inputs, inputs.contains(where: \.isBFloat16))
         switch operation.kind {
-        case .convolution(let convolution): return convolve(x, convolution, tensors, shape)
+        case .batchNorm, .activation: break
+        case .convolution:
+            inputs = inputs.map { isBFloat16 || $0.isBFloat16 ? $0.rounded(seed) : $0 }
+            keepsBFloat16 = isBFloat16
+        case .add, .concatenation: if keepsBFloat16 { inputs = inputs.map { $0.rounded(seed) } }
+        case .scale: if keepsBFloat16 { inputs[0] = inputs[0].rounded(seed) }
+        case .pooling, .blurPooling: if keepsBFloat16 { inputs = inputs.map { $0.rounded(seed) } }
+        case .globalPooling, .linear, .gate:
+            inputs = inputs.map { $0.isBFloat16 ? $0.rounded(seed) : $0 }
+            keepsBFloat16 = false
+        }
+        var value = Self.evaluate(operation, inputs, rounding: isBFloat16 ? seed : nil, shape)
+        value.isBFloat16 = keepsBFloat16
+        return value
+    }
+
+    private static func evaluate(_ operation: SENet.Operation, _ inputs: [Value], rounding seed: UInt64?, _ shape: Shape) -> Value {
+        let x = inputs[0]
+        var tensors = operation.parameters.map { WeightFormula.values($0).map { Scalar($0) } }
+        switch operation.kind {
+        case .convolution(let convolution):
+            if let seed { tensors[0] = tensors[0].map { Scalar(Float($0).roundedToBFloat16(seed)) } }
+            return convolve(x, convolution, tensors, shape)
         case .batchNorm(let norm):
             return x.map { c, x in
                 (x - tensors[2][c]) / (tensors[3][c] + Scalar(norm.epsilon)).squareRoot() * tensors[0][c] + tensors[1][c]
@@ -141,5 +175,13 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
             }
             return sum
         }
+    }
+}
+
+extension Float {
+    /// One of the two neighbours in bfloat16, the nearer one more often; always the same one for the same number and seed.
+    fileprivate func roundedToBFloat16(_ seed: UInt64) -> Float {
+        var random = SplitMix(state: UInt64(bitPattern) << 32 ^ seed)
+        return isFinite ? Float(bitPattern: (bitPattern &+ UInt32(random.next() & 0xffff)) & 0xffff_0000) : self
     }
 }

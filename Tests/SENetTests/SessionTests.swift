@@ -7,6 +7,16 @@ struct SessionTests {
     /// One of each kind of network, small: basic and bottleneck, grouped, deep stem with pooled shortcut, the legacy generation, without SE.
     static let architectures = ["seresnet18", "seresnet50", "seresnext50_32x4d", "seresnet50t", "legacy_seresnet50", "resnet18"]
     static let instructionSets = Kernels.availableForFloat32
+    /// Instruction sets and what is computed on them.
+    static let computations =
+        instructionSets.map { Computation(instructionSet: $0, precision: .float32) }
+        + Kernels.available(for: .bfloat16).map { Computation(instructionSet: $0, precision: .bfloat16) }
+
+    struct Computation: CustomTestStringConvertible, Sendable {
+        var instructionSet: String
+        var precision: Precision
+        var testDescription: String { "\(precision.rawValue) on \(instructionSet)" }
+    }
 
     private func configuration(_ name: String) throws -> Configuration {
         var configuration = try Configuration(architecture: name)
@@ -17,9 +27,10 @@ struct SessionTests {
     }
 
     @Test(
-        "gives an image the same bits alone and in any batch, on any number of threads", arguments: architectures, instructionSets)
-    func independence(_ name: String, _ instructionSet: String) throws {
-        let plan = try Plan.byFormula(configuration(name), height: 75, width: 64, kernels: .prepared(instructionSet))
+        "gives an image the same bits alone and in any batch, on any number of threads", arguments: architectures, computations)
+    func independence(_ name: String, _ computation: Computation) throws {
+        let plan = try Plan.byFormula(
+            configuration(name), height: 75, width: 64, kernels: .prepared(computation.instructionSet), precision: computation.precision)
         let images = formulaImages(7, height: 75, width: 64)
         let alone = try images.map { try plan.logits([$0], threads: 1)[0] }
         for threads in 1...3 {

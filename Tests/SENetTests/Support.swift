@@ -142,11 +142,12 @@ extension Kernels {
 extension Plan {
     /// A plan with weights by formula.
     static func byFormula(
-        _ configuration: Configuration, height: Int, width: Int, kernels: Kernels? = nil, onlyGemm: Bool = false, threads: Int = 2
+        _ configuration: Configuration, height: Int, width: Int, kernels: Kernels? = nil, precision: Precision = .float32,
+        onlyGemm: Bool = false, threads: Int = 2
     ) throws -> Plan {
         try Plan(
             network: configuration.network, checkpoint: .madeUp, height: height, width: width, kernels: try kernels ?? .prepared(),
-            threads: threads, onlyGemm: onlyGemm)
+            precision: precision, threads: threads, onlyGemm: onlyGemm)
     }
 
     /// Logits of a batch, each image (channels, height, width) row-major.
@@ -169,4 +170,12 @@ func formulaImages(_ count: Int, channels: Int = 3, height: Int, width: Int) -> 
     let all = WeightFormula.input(count: count * channels * height * width)
     let size = channels * height * width
     return (0..<count).map { Array(all[$0 * size..<($0 + 1) * size]) }
+}
+
+/// In decibels: what the reference varies by around its mean, against the difference. Infinite where there is none.
+func signalToNoise(_ found: [Double], _ reference: [Double]) -> Double {
+    let mean = reference.reduce(0, +) / Double(reference.count)
+    let signal = reference.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    let noise = zip(found, reference).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    return noise > 0 ? 10 * log10(signal / noise) : .infinity
 }

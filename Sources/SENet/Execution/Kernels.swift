@@ -14,6 +14,11 @@ public struct Kernels: @unchecked Sendable {
     /// The names that this CPU can run, fastest first.
     public static var available: [String] { tables.map { String(cString: $0.pointee.name) } }
 
+    /// Those of them that compute in the precision.
+    static func available(for precision: Precision) -> [String] {
+        tables.filter { precision != .bfloat16 || $0.pointee.bfloat16 != nil }.map { String(cString: $0.pointee.name) }
+    }
+
     /// Those of them that compute float32 each in its own way.
     static var availableForFloat32: [String] {
         tables.map { String(cString: $0.pointee.base) }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }

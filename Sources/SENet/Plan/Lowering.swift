@@ -80,7 +80,7 @@ struct Lowering {
             }
             kind = .scale(gate: gate, shortcut: other, activation: activation)
         case .affine:
-            if try isAnyEncoded([input]) { encoding = try self.encoding(of: operation.output) }
+            if operation.output != network.output, try isAnyEncoded([input]) { encoding = try self.encoding(of: operation.output) }
             input = try read(input)
         case .concatenation(let others):
             if try isAnyEncoded([input] + others) {

@@ -218,11 +218,12 @@ enum OpenAPI {
               },
               "Model": {
                 "type": "object",
-                "required": ["name", "architecture", "input_size", "classes", "parameters", "multiply_accumulates"],
+                "required": ["name", "architecture", "input_size", "precision", "classes", "parameters", "multiply_accumulates"],
                 "properties": {
                   "name": {"type": "string"},
                   "architecture": {"type": "string"},
                   "input_size": {"type": "array", "description": "Channels, height, width.", "minItems": 3, "maxItems": 3, "items": {"type": "integer"}},
+                  "precision": {"type": "string", "description": "What it is computed in.", "enum": ["f32", "bf16", "int8"]},
                   "classes": {"type": "integer"},
                   "parameters": {"type": "integer"},
                   "multiply_accumulates": {"type": "integer", "description": "Of one image."},

@@ -35,6 +35,7 @@ extension Model: JSONWritable {
             $0.field("name", name)
             $0.field("architecture", source.configuration.name)
             $0.field("input_size", [shape.channels, shape.height, shape.width])
+            $0.field("precision", plan.precision.rawValue)
             $0.field("classes", plan.classes)
             $0.field("parameters", source.network.parameterCount)
             $0.field("multiply_accumulates", multiplyAccumulates)

@@ -12,14 +12,16 @@ public final class Model: Sendable {
 
     /// Loads a folder as the Hugging Face hub lays it out.
     ///
-    /// - Parameter threads: how many threads pack the weights.
+    /// - Parameters:
+    ///   - precision: what it is computed in; nil for what the folder is made for.
+    ///   - threads: how many threads pack the weights.
     /// - Throws: `ModelError`.
-    public init(_ source: ModelSource, threads: Int) throws(ModelError) {
+    public init(_ source: ModelSource, precision: Precision? = nil, threads: Int) throws(ModelError) {
         self.source = source
         name = source.configuration.fullName
         preprocessing = try Preprocessing(source.configuration)
         labels = Labels(source.configuration)
-        plan = try source.plan(threads: threads)
+        plan = try source.plan(precision: precision, threads: threads)
     }
 
     /// Of one image.

@@ -15,8 +15,15 @@ public struct SelfTest: Decodable, Sendable {
         public var score: Float
     }
 
-    /// Scores may differ by this much: the order of summation differs between instruction sets.
-    static let tolerance: Float = 1e-4
+    /// Scores may differ by this much: in float32 the order of summation differs between instruction sets; in fewer bits a score is
+    /// another, but not that of another image.
+    static func tolerance(_ precision: Precision) -> Float {
+        switch precision {
+        case .float32: 1e-4
+        case .bfloat16: 0.05
+        case .int8: 0.15
+        }
+    }
 
     /// The self-test in a model's folder; nil if it has none.
     ///
@@ -35,15 +42,31 @@ public struct SelfTest: Decodable, Sendable {
         return test
     }
 
-    /// What is wrong with an answer; nil if it is as recorded.
-    public func difference(from predictions: [Prediction]) -> String? {
+    /// What is wrong with an answer; nil if it is as recorded: in float32 class for class, else for each recorded class.
+    ///
+    /// - Parameter predictions: of all classes, best first.
+    public func difference(from predictions: [Prediction], in precision: Precision) -> String? {
+        let tolerance = Self.tolerance(precision)
+        guard precision == .float32 else { return scoreDifference(from: predictions, tolerance: tolerance) }
         for (rank, (expected, found)) in zip(self.predictions, predictions).enumerated() {
             if expected.index != found.index { return "class \(rank + 1) of \(image) is \(found.index), recorded was \(expected.index)" }
-            if !(abs(expected.score - found.score) <= Self.tolerance) {
+            if !(abs(expected.score - found.score) <= tolerance) {
                 return "score \(rank + 1) of \(image) is \(found.score), recorded was \(expected.score)"
             }
         }
         return self.predictions.count > predictions.count ? "\(image) has only \(predictions.count) classes" : nil
+    }
+
+    private func scoreDifference(from predictions: [Prediction], tolerance: Float) -> String? {
+        for expected in self.predictions {
+            guard let found = predictions.first(where: { $0.index == expected.index }) else {
+                return "\(image) has only \(predictions.count) classes"
+            }
+            if !(abs(expected.score - found.score) <= tolerance) {
+                return "the score of class \(expected.index) of \(image) is \(found.score), recorded was \(expected.score)"
+            }
+        }
+        return nil
     }
 }
 
@@ -67,8 +90,8 @@ extension EnginePool {
         }
         switch infer(InferenceRequest(image: Array(data), model: model)) {
         case .success(let answer):
-            let predictions = answer.predictions(test.predictions.count, of: model)
-            return test.difference(from: predictions).map { "\(model.name): \($0)" }
+            let predictions = answer.predictions(model.plan.classes, of: model)
+            return test.difference(from: predictions, in: model.plan.precision).map { "\(model.name): \($0)" }
         case .failure(let error): return "\(model.name): \(test.image): \(error)"
         }
     }

@@ -10,6 +10,7 @@ struct Bench: ParsableCommand {
 
     @OptionGroup var modelOptions: ModelOptions
     @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var precisionOptions: PrecisionOptions
 
     @Option(help: "Images a run.")
     var batch: Int = environment("batch", default: 1)
@@ -26,8 +27,9 @@ struct Bench: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Two models or settings in turns, and the ratio of their times: --compare seresnet50 resnet50, or --compare threads=1 threads=2.",
-            discussion: "Each is a model and batch=N, threads=N, isa=NAME, separated by commas.", valueName: "A B"))
+            "Two models or settings in turns, and the ratio of their times: --compare seresnet50 resnet50, or --compare threads=1 threads=2, "
+                + "or --compare precision=f32 precision=bf16.",
+            discussion: "Each is a model and batch=N, threads=N, precision=f32|bf16|int8, isa=NAME, separated by commas.", valueName: "A B"))
     var compare: [String] = []
 
     @Option(help: "text or json.")
@@ -37,6 +39,7 @@ struct Bench: ParsableCommand {
         var model: String
         var batch: Int
         var threads: Int
+        var precision: Precision
         var instructionSet: String
         var imagesPerSecond: Double
         /// Of one run.
@@ -63,7 +66,8 @@ struct Bench: ParsableCommand {
     func run() throws {
         let loading = ContinuousClock.now
         let subject = BenchSubject(
-            source: try modelOptions.source(namedArchitecture: true), batch: batch, threads: threadOptions.threads)
+            source: try modelOptions.source(namedArchitecture: true), batch: batch, threads: threadOptions.threads,
+            precision: precisionOptions.chosen)
         guard compare.isEmpty else {
             let models = modelOptions.modelsFolder.folder
             let (a, b) = (
@@ -84,7 +88,7 @@ struct Bench: ParsableCommand {
         func percentile(_ share: Double) -> Double { latencies.percentile(share).rounded(decimals: 3) }
         let report = Report(
             model: subject.source.configuration.fullName, batch: batch, threads: threadOptions.threads,
-            instructionSet: session.plan.instructionSet,
+            precision: session.plan.precision, instructionSet: session.plan.instructionSet,
             imagesPerSecond: (Double(latencies.count * batch) / elapsed).rounded(decimals: 2),
             latencyMs: .init(minimum: percentile(0), p50: percentile(0.5), p90: percentile(0.9), p99: percentile(0.99)),
             runs: latencies.count, loadSeconds: loadSeconds.rounded(decimals: 3), residentBytes: ProcessStatus.residentBytes)
@@ -93,7 +97,7 @@ struct Bench: ParsableCommand {
 
     private func text(_ report: Report) -> String {
         """
-        \(report.model), batch \(batch), \(report.threads) threads, \(report.instructionSet)
+        \(report.model), batch \(batch), \(report.threads) threads, \(report.precision.rawValue), \(report.instructionSet)
         \(report.imagesPerSecond.formatted(decimals: 1)) images/s over \(report.runs) runs
         latency of a run in ms: minimum \(report.latencyMs.minimum), p50 \(report.latencyMs.p50), p90 \(report.latencyMs.p90), \
         p99 \(report.latencyMs.p99)

@@ -10,6 +10,7 @@ struct Classify: ParsableCommand {
 
     @OptionGroup var modelOptions: ModelOptions
     @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var precisionOptions: PrecisionOptions
     @OptionGroup var imageOptions: ImageOptions
 
     @Option(help: "How many labels an image gets. (default: 5, or as many as there are classes)")
@@ -22,7 +23,8 @@ struct Classify: ParsableCommand {
     var images: [String]
 
     func run() throws {
-        let model = try Model(imageOptions.source(modelOptions.source()), threads: threadOptions.threads)
+        let model = try Model(
+            imageOptions.source(modelOptions.source()), precision: precisionOptions.chosen, threads: threadOptions.threads)
         let classes = model.labels.names.count
         let top = top ?? environment("top") ?? min(5, classes)
         try require("--top", top, in: 1...classes)

@@ -18,6 +18,7 @@ struct Evaluate: ParsableCommand {
 
     @OptionGroup var modelOptions: ModelOptions
     @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var precisionOptions: PrecisionOptions
     @OptionGroup var imageOptions: ImageOptions
 
     @Option(help: "The most images that one run of the engine takes.")
@@ -53,7 +54,7 @@ struct Evaluate: ParsableCommand {
         let set =
             ImageFiles.isFolder(images)
             ? try LabelledImages(folder: images, labels: labels) : try LabelledImages(list: images, root: root, labels: labels)
-        let model = try Model(source, threads: threadOptions.threads)
+        let model = try Model(source, precision: precisionOptions.chosen, threads: threadOptions.threads)
         let report = try report(set, model: model)
         switch format {
         case .json: print(try JSON.text(report))

@@ -11,6 +11,7 @@ struct Forward: ParsableCommand {
 
     @OptionGroup var modelOptions: ModelOptions
     @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var precisionOptions: PrecisionOptions
 
     @Option(help: ArgumentHelp("A safetensors file with the tensor 'input'.", valueName: "file"))
     var input: String
@@ -28,7 +29,8 @@ struct Forward: ParsableCommand {
         guard tensor.shape.count == 4, tensor.shape[1] == channels, tensor.shape[0] > 0 else {
             throw ModelError.file("\(input): the tensor 'input' must be (N, \(channels), height, width), not \(tensor.shape)")
         }
-        let plan = try source.plan(height: tensor.shape[2], width: tensor.shape[3], threads: threadOptions.threads)
+        let plan = try source.plan(
+            height: tensor.shape[2], width: tensor.shape[3], precision: precisionOptions.chosen, threads: threadOptions.threads)
         var values = [Float](repeating: 0, count: tensor.count)
         try values.withUnsafeMutableBufferPointer { try tensors.copyFloats(of: Network.input, to: $0) }
 

@@ -26,6 +26,7 @@ struct Gates: ParsableCommand {
 
     @OptionGroup var modelOptions: ModelOptions
     @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var precisionOptions: PrecisionOptions
     @OptionGroup var imageOptions: ImageOptions
 
     @Option(help: "text, json, csv or svg.")
@@ -48,7 +49,8 @@ struct Gates: ParsableCommand {
     }
 
     func run() throws {
-        let model = try Model(imageOptions.source(modelOptions.source()), threads: threadOptions.threads)
+        let model = try Model(
+            imageOptions.source(modelOptions.source()), precision: precisionOptions.chosen, threads: threadOptions.threads)
         guard !model.plan.gates.isEmpty else { throw ModelError.network("\(model.name) has no squeeze-and-excitation blocks") }
         var groups = try ImageGroup.groups(images, labels: model.labels)
         let isComplete = try measure(&groups, model)

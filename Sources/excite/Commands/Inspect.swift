@@ -9,6 +9,7 @@ struct Inspect: ParsableCommand {
 
     @OptionGroup var modelOptions: ModelOptions
     @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var precisionOptions: PrecisionOptions
 
     @Option(help: "The input's edge in pixels, or height x width such as 288x224. (default: what the model was evaluated at)")
     var size: InputSize?
@@ -48,10 +49,12 @@ struct Inspect: ParsableCommand {
             var parameters: Int
             var multiplyAccumulates: Int
             var algorithm: String?
+            var precision: Precision?
         }
 
         struct PlanReport: Encodable {
             var instructionSet: String
+            var precision: Precision
             var weightBytes: Int
             var arenaBytes: Int
         }
@@ -73,7 +76,7 @@ struct Inspect: ParsableCommand {
         let (height, width) = (size?.height ?? evaluation.height, size?.width ?? evaluation.width)
         let network = source.network
         let shapes = try network.shapes(height: height, width: width)
-        let plan = try source.plan(height: height, width: width, threads: threadOptions.threads)
+        let plan = try source.plan(height: height, width: width, precision: precisionOptions.chosen, threads: threadOptions.threads)
 
         var layers = network.operations.map { operation in
             let shape = shapes[operation.name] ?? Shape(channels: 0, height: 0, width: 0)
@@ -87,14 +90,15 @@ struct Inspect: ParsableCommand {
             layers = plan.summaries.map { step in
                 Report.Layer(
                     name: step.name, kind: step.kind, output: [step.output.channels, step.output.height, step.output.width], parameters: 0,
-                    multiplyAccumulates: step.multiplyAccumulates, algorithm: step.algorithm)
+                    multiplyAccumulates: step.multiplyAccumulates, algorithm: step.algorithm,
+                    precision: step.precision)
             }
         }
         let report = Report(
             name: source.configuration.fullName, input: [network.inputChannels, height, width], layers: layers,
             parameters: network.parameterCount, multiplyAccumulates: multiplyAccumulates,
             plan: .init(
-                instructionSet: plan.instructionSet, weightBytes: plan.weightBytes,
+                instructionSet: plan.instructionSet, precision: plan.precision, weightBytes: plan.weightBytes,
                 arenaBytes: plan.arenaBytes(threads: threadOptions.threads, largestBatch: batch)))
         switch format {
         case .json: print(try JSON.text(report))
@@ -106,12 +110,12 @@ struct Inspect: ParsableCommand {
         var table = TextTable(columns: [.left("layer"), .left("kind"), .right("output")])
         if !plan { table.columns.append(.right("parameters")) }
         table.columns.append(.right("multiply-accumulates"))
-        if plan { table.columns.append(.left("algorithm")) }
+        if plan { table.columns += [.left("precision"), .left("algorithm")] }
         for layer in report.layers {
             var row = [layer.name, layer.kind, layer.output.map(String.init).joined(separator: "×")]
             if !plan { row.append(layer.parameters.grouped) }
             row.append(layer.multiplyAccumulates.grouped)
-            if plan { row.append(layer.algorithm ?? "") }
+            if plan { row += [layer.precision?.rawValue ?? "", layer.algorithm ?? ""] }
             table.rows.append(row)
         }
         printText(table.text)
@@ -121,7 +125,7 @@ struct Inspect: ParsableCommand {
             \(report.name), input \(report.input.map(String.init).joined(separator: "×"))
             parameters            \(report.parameters.grouped)
             multiply-accumulates  \(report.multiplyAccumulates.grouped)
-            packed weights        \(report.plan.weightBytes.mebibytes) (\(report.plan.instructionSet))
+            packed weights        \(report.plan.weightBytes.mebibytes) (\(report.plan.precision.rawValue), \(report.plan.instructionSet))
             arena                 \(report.plan.arenaBytes.mebibytes) for \(batch) image\(batch == 1 ? "" : "s"), \(threadOptions.threads) threads
             """)
     }

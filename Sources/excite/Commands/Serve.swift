@@ -28,6 +28,7 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup var modelsFolder: ModelsFolderOptions
     @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var precisionOptions: PrecisionOptions
     @OptionGroup var serverOptions: ServerOptions
     @OptionGroup var poolOptions: PoolOptions
     @OptionGroup var imageOptions: ImageOptions
@@ -55,7 +56,7 @@ struct Serve: AsyncParsableCommand {
         let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
         let images = imageOptions
         let configuration = ClassifierService.Configuration(
-            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } },
+            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, precision: precisionOptions.chosen,
             pool: poolOptions.configuration(threadOptions, imageOptions), server: serverOptions.configuration,
             deadlines: poolOptions.deadlines, drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)

@@ -8,20 +8,28 @@ struct BenchProfile: Encodable {
         var layer: String
         var kind: String
         var output: [Int]
+        var precision: Precision
         var algorithm: String
         var milliseconds: Double
         /// Two operations a multiply-accumulate of the plain convolution, so that Winograd's rate is an effective one.
         var gigaflops: Double
-        /// Of what the threads' multiply-adds can do on registers alone, measured in the same run.
+        /// Of what the threads' multiply-adds of this precision can do on registers alone, measured in the same run.
         var shareOfLimit: Double
         var shareOfTotal: Double
+    }
+
+    struct Limit: Encodable {
+        var precision: Precision
+        var gigaflops: Double
     }
 
     var model: String
     var batch: Int
     var threads: Int
+    var precision: Precision
     var instructionSet: String
-    var limitGigaflops: Double
+    /// Of each precision that a step multiplies in.
+    var limits: [Limit]
     var totalMilliseconds: Double
     var rows: [Row]
 
@@ -36,42 +44,55 @@ struct BenchProfile: Encodable {
         let medians = times.map { $0.percentile(0.5) }
         let total = medians.reduce(0, +)
         let kernels = try Kernels(subject.instructionSet)
-        let limit = 2 * (kernels.multiplyAddLimit() ?? 0) * Double(subject.threads) / 1e9
+        let precisions = plan.summaries.filter { $0.multiplyAccumulates > 0 }.map(\.precision)
+        let limits = Precision.allCases.filter(precisions.contains).reduce(into: [Precision: Double]()) {
+            $0[$1] = 2 * (kernels.multiplyAddLimit($1) ?? .nan) * Double(subject.threads) / 1e9
+        }
         model = subject.source.configuration.fullName
         batch = subject.batch
         threads = subject.threads
+        precision = plan.precision
         instructionSet = plan.instructionSet
-        limitGigaflops = limit.rounded(decimals: 1)
+        self.limits = Precision.allCases.compactMap { precision in
+            limits[precision].map { Limit(precision: precision, gigaflops: $0.rounded(decimals: 1)) }
+        }
         totalMilliseconds = (total * 1000).rounded(decimals: 3)
         rows = zip(plan.summaries, medians).map { step, seconds in
             let gigaflops = 2 * Double(step.multiplyAccumulates * subject.batch) / seconds / 1e9
             return Row(
                 layer: step.name, kind: step.kind, output: [step.output.channels, step.output.height, step.output.width],
-                algorithm: step.algorithm, milliseconds: (seconds * 1000).rounded(decimals: 4), gigaflops: gigaflops.rounded(decimals: 1),
-                shareOfLimit: (gigaflops / limit).rounded(decimals: 4), shareOfTotal: (seconds / total).rounded(decimals: 4))
+                precision: step.precision, algorithm: step.algorithm, milliseconds: (seconds * 1000).rounded(decimals: 4),
+                gigaflops: gigaflops.rounded(decimals: 1),
+                shareOfLimit: (limits[step.precision].map { gigaflops / $0 } ?? 0).rounded(decimals: 4), shareOfTotal: (seconds / total).rounded(decimals: 4))
         }
     }
 
     var text: String {
         var table = TextTable(columns: [
-            .left("layer"), .left("kind"), .right("output"), .left("algorithm"), .right("ms"), .right("GFLOP/s"), .right("of limit"),
+            .left("layer"), .left("kind"), .right("output"), .left("precision"), .left("algorithm"), .right("ms"), .right("GFLOP/s"), .right("of limit"),
             .right("of total"),
         ])
+        // Eight bits are no floating point.
+        if limits.contains(where: { $0.precision == .int8 }) { table.columns[6] = .right("GOP/s") }
         func percent(_ share: Double) -> String { "\((share * 100).formatted(decimals: 1)) %" }
         for row in rows {
             let isCounted = row.gigaflops > 0
             table.rows.append([
-                row.layer, row.kind, row.output.map(String.init).joined(separator: "×"), row.algorithm,
+                row.layer, row.kind, row.output.map(String.init).joined(separator: "×"), row.precision.rawValue, row.algorithm,
                 row.milliseconds.formatted(decimals: 3),
                 isCounted ? row.gigaflops.formatted(decimals: 1) : "", isCounted ? percent(row.shareOfLimit) : "",
                 percent(row.shareOfTotal),
             ])
         }
+        let limits = limits.map { limit in
+            "limit of \(threads) threads' multiply-adds in \(limit.precision.rawValue), measured in this run: "
+                + "\(limit.gigaflops.formatted(decimals: 1)) \(limit.precision == .int8 ? "GOP/s" : "GFLOP/s")"
+        }
         return """
             \(table.text)
 
-            \(model), batch \(batch), \(threads) threads, \(instructionSet): \(totalMilliseconds.formatted(decimals: 2)) ms a run, median of each step
-            limit of \(threads) threads' multiply-adds, measured in this run: \(limitGigaflops.formatted(decimals: 1)) GFLOP/s
+            \(model), batch \(batch), \(threads) threads, \(precision.rawValue), \(instructionSet): \(totalMilliseconds.formatted(decimals: 2)) ms a run, median of each step
+            \(limits.joined(separator: "\n"))
             """
     }
 }

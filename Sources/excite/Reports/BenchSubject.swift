@@ -3,11 +3,13 @@ import FoundationEssentials
 import ModelHub
 import SENet
 
-/// What `bench` measures: a model, and how it is run. Written as `seresnet50` or `seresnet50,batch=8,threads=1,isa=avx2`.
+/// What `bench` measures: a model, and how it is run. Written as `seresnet50` or `seresnet50,batch=8,threads=1,precision=bf16,isa=avx2`.
 struct BenchSubject {
     var source: ModelSource
     var batch: Int
     var threads: Int
+    /// Nil for what the model is made for.
+    var precision: Precision?
     var instructionSet: String?
 
     /// One of the two of `--compare`: what it does not say is taken from the command's other options.
@@ -19,16 +21,23 @@ struct BenchSubject {
             case (_, 1): source = try ModelOptions.source(pair[0], in: models)
             case ("batch", _): batch = try Self.number(pair)
             case ("threads", _): threads = try Self.number(pair)
+            case ("precision", _): precision = try Self.precision(pair[1])
             case ("isa", _): instructionSet = pair[1]
-            default: throw ValidationError("'\(field)' in '\(text)': a model, batch=N, threads=N or isa=NAME.")
+            default: throw ValidationError("'\(field)' in '\(text)': a model, batch=N, threads=N, precision=f32|bf16|int8 or isa=NAME.")
             }
         }
     }
 
-    init(source: ModelSource, batch: Int, threads: Int) {
+    init(source: ModelSource, batch: Int, threads: Int, precision: Precision?) {
         self.source = source
         self.batch = batch
         self.threads = threads
+        self.precision = precision
+    }
+
+    private static func precision(_ text: String) throws -> Precision {
+        if let precision = Precision(rawValue: text) { return precision }
+        throw ValidationError("precision must be \(Precision.allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'.")
     }
 
     private static func number(_ pair: [String]) throws -> Int {
@@ -40,7 +49,8 @@ struct BenchSubject {
 
     /// A session with something in its inputs, warmed up.
     func session(size: InputSize?) throws -> Session {
-        let plan = try source.plan(height: size?.height, width: size?.width, kernels: Kernels(instructionSet), threads: threads)
+        let plan = try source.plan(
+            height: size?.height, width: size?.width, precision: precision, kernels: Kernels(instructionSet), threads: threads)
         let session = try Session(plan: plan, threads: threads, largestBatch: batch)
         session.fill(images: batch) { index, input in
             for place in input.indices { input[place] = Float((place &* 31 &+ index) % 255) / 64 - 2 }
@@ -50,8 +60,8 @@ struct BenchSubject {
     }
 
     var description: String {
-        "\(source.configuration.fullName), batch \(batch), \(threads) thread\(threads == 1 ? "" : "s")"
-            + (instructionSet.map { ", \($0)" } ?? "")
+        "\(source.configuration.fullName), batch \(batch), \(threads) thread\(threads == 1 ? "" : "s"), "
+            + (precision ?? source.standardPrecision).rawValue + (instructionSet.map { ", \($0)" } ?? "")
     }
 }
 

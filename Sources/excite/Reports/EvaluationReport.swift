@@ -1,3 +1,4 @@
+import SENet
 import Serving
 
 /// What `excite evaluate` found.
@@ -45,6 +46,7 @@ struct EvaluationReport: Encodable {
     }
 
     var model: String
+    var precision: Precision
     var images: Int
     var classes: Int
     var top1: Rate
@@ -65,6 +67,7 @@ struct EvaluationReport: Encodable {
     ) {
         let (labels, total) = (model.labels, evaluation.total)
         self.model = model.name
+        precision = model.plan.precision
         images = total.images
         classes = evaluation.classes.count
         top1 = Rate(errors: total.top1Errors, of: total.images)
@@ -94,7 +97,7 @@ struct EvaluationReport: Encodable {
         }
         var parts = [
             """
-            \(model) on \(images.grouped) images of \(classes.grouped) classes
+            \(model) in \(precision.rawValue) on \(images.grouped) images of \(classes.grouped) classes
             \(line("top-1 error", top1))
             \(line("top-5 error", top5))
             \(imagesPerSecond.formatted(decimals: 1)) images/s, \(seconds.formatted(decimals: 1)) s
