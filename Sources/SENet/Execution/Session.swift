@@ -131,7 +131,10 @@ public final class Session {
         for index in steps {
             execute(index, images, thread: thread)
             team.barrier()
-            if thread == 0 { finished?(index, images) }
+            guard let finished else { continue }
+            // The next step may overwrite what this one made: nobody begins it before it has been looked at.
+            if thread == 0 { finished(index, images) }
+            team.barrier()
         }
     }
 

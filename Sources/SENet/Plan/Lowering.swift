@@ -111,8 +111,9 @@ extension Lowering {
         return id
     }
 
-    /// Whether one of the values was made in another encoding than float32.
+    /// Whether one of the values was made in another encoding than float32, and all of them can have one.
     private func isAnyEncoded(_ values: [ValueID]) throws(ModelError) -> Bool {
+        if values.contains(where: network.isVector) { return false }
         for value in values {
             if !lowered[try read(value)].encoding.isFloat32 { return true }
         }
@@ -168,7 +169,7 @@ extension FusedNetwork {
     /// vector is a linear layer, and those stay float32.
     func isEncodable(_ fused: FusedConvolution, of input: ValueID) -> Bool {
         let convolution = fused.convolution
-        if isVector(input) { return false }
+        if isVector(input) || fused.residual.map(isVector) == true { return false }
         if self[input].layout == .planar { return convolution.groups == 1 && convolution.inputs <= 4 }
         let (depth, outputs) = (convolution.inputs / convolution.groups, convolution.outputs / convolution.groups)
         if convolution.groups == 1 { return true }
@@ -177,7 +178,7 @@ extension FusedNetwork {
     }
 
     /// Whether the value is one number a channel by the way in which it is made.
-    private func isVector(_ value: ValueID) -> Bool {
+    fileprivate func isVector(_ value: ValueID) -> Bool {
         operations.contains {
             guard $0.output == value else { return false }
             return switch $0.kind {

@@ -119,7 +119,8 @@ public final class Quantizer {
             let input = operation.input == network.input ? 0 : noises[network[operation.input].name] ?? 0
             losses.append((fused.name, quantized.noise + input + (noises[network[operation.output].name] ?? 0)))
         }
-        let worst = Set(losses.sorted { ($1.noise, $0.name) < ($0.noise, $1.name) }.filter { $0.noise.isFinite }.prefix(floatLayers).map(\.name))
+        let others = losses.filter { $0.noise.isFinite && !keep.contains($0.name) }
+        let worst = Set(others.sorted { ($1.noise, $0.name) < ($0.noise, $1.name) }.prefix(floatLayers).map(\.name))
         for (name, noise) in losses {
             let decibels = -10 * log10(max(noise, 1e-20))
             let isFloat32 = keep.contains(name) || worst.contains(name) || decibels < Self.limit

@@ -94,8 +94,8 @@ struct Quantize: ParsableCommand {
     }
 
     private func speed(_ folder: String, _ destination: String) throws -> String {
-        let before = BenchSubject(source: try ModelSource(folder: folder), batch: 1, threads: threadOptions.threads)
-        let after = BenchSubject(source: try ModelSource(folder: destination), batch: 1, threads: threadOptions.threads)
+        let before = BenchSubject(source: try ModelSource(folder: folder), batch: 1, threads: threadOptions.threads, precision: nil)
+        let after = BenchSubject(source: try ModelSource(folder: destination), batch: 1, threads: threadOptions.threads, precision: nil)
         return try BenchComparison(before, after, size: nil, seconds: 5).text
     }
 }
