@@ -48,8 +48,8 @@ struct AlgorithmChoice: Sendable {
         guard isThree, shape.stride == 1, shape.padding == 1 else { return .direct }
         // Winograd's weights are 4 times (4 x 4) or 16/9 times (2 x 2) as large: where the image is small they cost more than they save.
         switch min(shape.output_height, shape.output_width) {
-        case 20...: return .winograd4
-        case 10...: return .winograd2
+        case 12...: return .winograd4
+        case 6...: return .winograd2
         default: return .direct
         }
     }
