@@ -41,7 +41,7 @@ struct PrecisionTests {
     @Test("of evaluate is in its report")
     func evaluate() throws {
         let folder = try TemporaryFolder()
-        try folder.write("\(image) espresso\n", to: "list.txt")
+        try folder.write("\(image) n07920052\n", to: "list.txt")
         for precision in ["f32", "bf16"] {
             let program = try Program(
                 ["evaluate", "--format", "json", "--precision", precision, folder.path("list.txt")], environment: Self.portable)
