@@ -63,7 +63,8 @@ public struct ModelSource: Sendable {
         let quantization = configuration.quantization
         let precision = precision ?? standardPrecision
         guard quantization == nil || precision == .int8 else {
-            throw .configuration("\(configuration.fullName) is quantised and computed in int8: for \(precision.rawValue) give the model that it was made of")
+            throw .configuration(
+                "\(configuration.fullName) is quantised and computed in int8: for \(precision.rawValue) give the model that it was made of")
         }
         return try Plan(
             network: network, checkpoint: checkpoint(), height: height ?? configuration.evaluation.height,

@@ -80,7 +80,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
     private func load(_ readiness: Readiness, _ metrics: Metrics) throws {
         let threads = configuration.pool.threads
         let info = metrics.gauge(
-            "excite_model_info", help: "1 for each model that is served.", labels: ["model", "architecture", "instruction_set", "precision"])
+            "excite_model_info", help: "1 for each model that is served.",
+            labels: ["model", "architecture", "instruction_set", "precision"])
         var models: [Model] = []
         for source in try configuration.sources() {
             let started = ContinuousClock.now

@@ -42,7 +42,9 @@ struct DrawnNetworkTests {
         let drawn = DrawnNetwork(seed: seed)
         let reference = try drawn.inputs.map { try drawn.interpreted($0, as: Double.self) }
         let plain = try drawn.inputs.map { try drawn.interpreted($0, as: Float.self) }
-        for (kernels, onlyGemm) in try Kernels.availableForFloat32.map({ (try Kernels.prepared($0), false) }) + [(try Kernels.prepared(), true)] {
+        for (kernels, onlyGemm) in try Kernels.availableForFloat32.map({ (try Kernels.prepared($0), false) }) + [
+            (try Kernels.prepared(), true)
+        ] {
             let plan = try drawn.plan(kernels: kernels, onlyGemm: onlyGemm)
             let isWinograd = plan.summaries.contains { $0.algorithm.hasPrefix("winograd") }
             let what = "\(plan.instructionSet)\(onlyGemm ? ", general" : "")"

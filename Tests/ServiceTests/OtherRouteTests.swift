@@ -88,6 +88,7 @@ struct OtherRouteTests {
         #expect(models.map { $0["name"] as? String } == ["seresnet18.tiny", "seresnet18.other"])
         #expect(models.map { $0["architecture"] as? String } == ["seresnet18", "seresnet18"])
         #expect(models.map { $0["input_size"] as? [Int] } == [[3, 64, 64], [3, 64, 64]])
+        #expect(models.map { $0["precision"] as? String } == ["f32", "f32"])
         #expect(models.map { $0["classes"] as? Int } == [10, 7])
         let tiny = try TestService.tiny.get()
         #expect(models[0]["parameters"] as? Int == tiny.source.network.parameterCount)

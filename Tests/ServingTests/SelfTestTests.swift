@@ -60,6 +60,25 @@ struct SelfTestTests {
         #expect(reason?.hasPrefix("seresnet18.tiny: class 1 of self-test.jpg is ") == true)
     }
 
+    @Test("allows for fewer bits, not for another answer")
+    func precisions() throws {
+        func difference(_ scores: [Float], in precision: Precision) throws -> String? {
+            let test = try JSONDecoder().decode(
+                SelfTest.self,
+                from: Data(#"{"image": "x.jpg", "predictions": [{"index": 2, "score": 0.52}, {"index": 0, "score": 0.46}]}"#.utf8))
+            let ranked = scores.enumerated().sorted { $0.element > $1.element }
+            let predictions = ranked.map { Prediction(index: $0.offset, score: $0.element, name: "", label: "", synonyms: []) }
+            return test.difference(from: predictions, in: precision)
+        }
+        #expect(try Precision.allCases.map { try difference([0.46, 0.02, 0.52], in: $0) } == [nil, nil, nil])
+        // Near enough to change places.
+        #expect(try Precision.allCases.map { try difference([0.5, 0.02, 0.48], in: $0) == nil } == [false, true, true])
+        #expect(try Precision.allCases.map { try difference([0.4, 0.2, 0.4], in: $0) == nil } == [false, false, true])
+        #expect(try Precision.allCases.map { try difference([0.1, 0.8, 0.1], in: $0) == nil } == [false, false, false])
+        #expect(try difference([0.5, 0.5], in: .bfloat16) == "x.jpg has only 2 classes")
+        #expect(try difference([.nan, 0.1, 0.5], in: .int8) != nil)
+    }
+
     @Test("fails where more classes are recorded than there are")
     func tooMany() throws {
         let reason = try outcome { folder, _ in

@@ -40,7 +40,7 @@ struct CommandLineTests {
             (["probe", "--timeout", "0"], "--timeout must be"), (["load", "http://localhost"], "--rate or --closed"),
             (["load", "http://localhost", "--rate", "0"], "--rate must be"),
             (["load", "http://localhost", "--closed", "1", "--leave", "2"], "--leave must be"), (["evaluate"], "images"),
-            (["evaluate", "x", "--batch", "0"], "--batch must be"),
+            (["evaluate", "x", "--batch", "0"], "--batch must be"), (["serve", "--precision", "auto"], "'auto'"),
         ])
     func badOption(arguments: [String], message: String) throws {
         let program = try Program(arguments)
@@ -62,7 +62,8 @@ struct CommandLineTests {
         "an environment variable that makes no sense is an error of usage that names it",
         arguments: [
             ("EXCITE_PORT", "abc", ["serve"]), ("EXCITE_QUEUE", "many", ["serve"]), ("EXCITE_LOG_LEVEL", "loud", ["serve"]),
-            ("EXCITE_THREADS", "two", ["classify", "x.jpg"]), ("EXCITE_FORMAT", "xml", ["bench"]),
+            ("EXCITE_THREADS", "two", ["classify", "x.jpg"]), ("EXCITE_PRECISION", "f16", ["classify", "x.jpg"]),
+            ("EXCITE_FORMAT", "xml", ["bench"]),
         ])
     func badEnvironment(name: String, value: String, command: [String]) throws {
         let program = try Program(command, environment: [name: value])

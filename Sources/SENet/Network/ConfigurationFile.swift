@@ -15,7 +15,9 @@ extension Configuration {
         /// What of the same keys stands beside `pretrained_cfg`.
         private var outer: Pretrained
 
-        private enum Key: String, CodingKey, CaseIterable { case architecture, num_classes, model_args, network, pretrained_cfg, id2label, quantization }
+        private enum Key: String, CodingKey, CaseIterable {
+            case architecture, num_classes, model_args, network, pretrained_cfg, id2label, quantization
+        }
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: Key.self)

@@ -43,7 +43,8 @@ struct Fusion {
                 operation.name, input, end,
                 .convolution(
                     FusedConvolution(
-                        name: operation.name, convolution: convolution, tensors: convolution.tensors(of: operation.name), norm: norm, residual: residual,
+                        name: operation.name, convolution: convolution, tensors: convolution.tensors(of: operation.name), norm: norm,
+                        residual: residual,
                         activation: activation)))
         case .pooling(let pooling):
             append(operation.name, try read(inputs[0]), end, .pooling(pooling))

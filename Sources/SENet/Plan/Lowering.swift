@@ -53,7 +53,8 @@ struct Lowering {
             return
         case .convolution(var convolution):
             let isEncoded = isEncoded(convolution, of: input)
-            let read = isEncoded ? { (lowering: inout Lowering, value) throws(ModelError) in try lowering.readEncoded(value) } : Self.readFloats
+            let read =
+                isEncoded ? { (lowering: inout Lowering, value) throws(ModelError) in try lowering.readEncoded(value) } : Self.readFloats
             input = try read(&self, input)
             if let residual = convolution.residual { convolution.residual = try read(&self, residual) }
             let sums = convolution.sums
@@ -94,7 +95,8 @@ struct Lowering {
         _ = append(operation, kind, input, encoding)
     }
 
-    private mutating func append(_ operation: FusedOperation, _ kind: FusedOperation.Kind, _ input: ValueID, _ encoding: Encoding) -> ValueID
+    private mutating func append(_ operation: FusedOperation, _ kind: FusedOperation.Kind, _ input: ValueID, _ encoding: Encoding)
+        -> ValueID
     {
         let value = network[operation.output]
         let output = lowered.append(

@@ -29,7 +29,8 @@ struct Bench: ParsableCommand {
         help: ArgumentHelp(
             "Two models or settings in turns, and the ratio of their times: --compare seresnet50 resnet50, or --compare threads=1 threads=2, "
                 + "or --compare precision=f32 precision=bf16.",
-            discussion: "Each is a model and batch=N, threads=N, precision=f32|bf16|int8, isa=NAME, separated by commas.", valueName: "A B"))
+            discussion: "Each is a model and batch=N, threads=N, precision=f32|bf16|int8, isa=NAME, separated by commas.", valueName: "A B")
+    )
     var compare: [String] = []
 
     @Option(help: "text or json.")

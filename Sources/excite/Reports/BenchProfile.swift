@@ -63,13 +63,15 @@ struct BenchProfile: Encodable {
                 layer: step.name, kind: step.kind, output: [step.output.channels, step.output.height, step.output.width],
                 precision: step.precision, algorithm: step.algorithm, milliseconds: (seconds * 1000).rounded(decimals: 4),
                 gigaflops: gigaflops.rounded(decimals: 1),
-                shareOfLimit: (limits[step.precision].map { gigaflops / $0 } ?? 0).rounded(decimals: 4), shareOfTotal: (seconds / total).rounded(decimals: 4))
+                shareOfLimit: (limits[step.precision].map { gigaflops / $0 } ?? 0).rounded(decimals: 4),
+                shareOfTotal: (seconds / total).rounded(decimals: 4))
         }
     }
 
     var text: String {
         var table = TextTable(columns: [
-            .left("layer"), .left("kind"), .right("output"), .left("precision"), .left("algorithm"), .right("ms"), .right("GFLOP/s"), .right("of limit"),
+            .left("layer"), .left("kind"), .right("output"), .left("precision"), .left("algorithm"), .right("ms"), .right("GFLOP/s"),
+            .right("of limit"),
             .right("of total"),
         ])
         // Eight bits are no floating point.

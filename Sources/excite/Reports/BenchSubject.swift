@@ -37,7 +37,7 @@ struct BenchSubject {
 
     private static func precision(_ text: String) throws -> Precision {
         if let precision = Precision(rawValue: text) { return precision }
-        throw ValidationError("precision must be \(Precision.allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'.")
+        throw ValidationError("precision must be f32, bf16 or int8, not '\(text)'.")
     }
 
     private static func number(_ pair: [String]) throws -> Int {
