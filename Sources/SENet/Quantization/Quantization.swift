@@ -120,7 +120,9 @@ public struct LinearCode: Sendable, Equatable, Codable {
             throw refuse("\(scale.count) scales for \(channels) channels: there must be one, or one a channel")
         }
         // Within these bounds every product of scales is a normal number.
-        if let wrong = scale.first(where: { !(1e-12...1e12).contains($0) }) { throw refuse("a scale of \(wrong): it must be from 1e-12 to 1e12") }
+        if let wrong = scale.first(where: { !(1e-12...1e12).contains($0) }) {
+            throw refuse("a scale of \(wrong): it must be from 1e-12 to 1e12")
+        }
         guard zero.count == 1 || isInput && zero.count == channels else {
             throw refuse("\(zero.count) zeros for \(channels) channels: there must be one\(isInput ? ", or one a channel" : "")")
         }

@@ -36,7 +36,9 @@ struct Quantize: ParsableCommand {
     @Option(help: ArgumentHelp("What a list's paths are relative to. (default: the list's folder)", valueName: "folder"))
     var root: String?
 
-    @Option(name: [.short, .long], help: ArgumentHelp("The folder to write. (default: the model's with -int8 behind it)", valueName: "folder"))
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("The folder to write. (default: the model's with -int8 behind it)", valueName: "folder"))
     var output: String?
 
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Convolutions that stay float32.", valueName: "name"))
@@ -123,7 +125,9 @@ struct CalibrationSet {
         } else {
             items = try LabelledImages(list: path, root: root, labels: labels).items.map { Item(path: $0.path, target: $0.target) }
         }
-        guard items.count >= 2 else { throw ModelError.file("\(path): \(items.count) images there; two are the least, 64 to 512 are sensible") }
+        guard items.count >= 2 else {
+            throw ModelError.file("\(path): \(items.count) images there; two are the least, 64 to 512 are sensible")
+        }
         for (index, item) in items.enumerated() {
             if index % 5 == 4 || items.count < 5 && index == items.count - 1 { heldOut.append(item) } else { calibration.append(item) }
         }

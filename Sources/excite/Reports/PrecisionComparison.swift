@@ -87,7 +87,9 @@ struct QuantizationText {
             }
             lines += ["", table.text, ""]
             table = TextTable(columns: [.left("image"), .right("signal to noise so far")])
-            for (name, decibels) in comparison.meter.signalToNoise.sorted(by: { ($0.decibels, $0.name) < ($1.decibels, $1.name) }).prefix(worst) {
+            for (name, decibels) in comparison.meter.signalToNoise.sorted(by: { ($0.decibels, $0.name) < ($1.decibels, $1.name) }).prefix(
+                worst)
+            {
                 table.rows.append([name, "\(decibels.formatted(decimals: 1)) dB"])
             }
             lines += [table.text, ""]
