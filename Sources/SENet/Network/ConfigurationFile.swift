@@ -8,6 +8,22 @@ extension Configuration {
         var num_classes: Int?
         var model_args: ModelArguments?
         var network: Network?
+        var description: Description
+
+        private enum Key: String, CodingKey { case architecture, num_classes, model_args, network }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: Key.self)
+            architecture = try values.decode(String.self, forKey: .architecture)
+            num_classes = try values.decodeIfPresent(Int.self, forKey: .num_classes)
+            model_args = try values.decodeIfPresent(ModelArguments.self, forKey: .model_args)
+            network = try values.decodeIfPresent(Network.self, forKey: .network)
+            description = try Description(from: decoder)
+        }
+    }
+
+    /// What such a file says besides the network: how it was evaluated, and what its classes are.
+    struct Description: Decodable {
         var id2label: [Int: String]?
         /// `pretrained_cfg`, or the file itself where it has none.
         var pretrained: Pretrained
@@ -18,10 +34,6 @@ extension Configuration {
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: Key.self)
-            architecture = try values.decode(String.self, forKey: .architecture)
-            num_classes = try values.decodeIfPresent(Int.self, forKey: .num_classes)
-            model_args = try values.decodeIfPresent(ModelArguments.self, forKey: .model_args)
-            network = try values.decodeIfPresent(Network.self, forKey: .network)
             id2label = try values.decodeIfPresent([Int: String].self, forKey: .id2label)
             outer = try Pretrained(from: decoder)
             pretrained = try values.decodeIfPresent(CheckedPretrained.self, forKey: .pretrained_cfg)?.pretrained ?? outer
