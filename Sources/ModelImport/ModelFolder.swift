@@ -44,6 +44,7 @@ extension ImportedModel {
                 progress(written, total)
             }
         }
+        try file.requireUnchanged()
         try writer.finish()
         do {
             try config.write(to: URL(filePath: "\(folder)/config.json"), options: .atomic)
