@@ -167,10 +167,11 @@ struct MultipartParser {
     private func parseHeaders(_ bytes: UnsafeRawBufferPointer) throws(Refusal) -> Field {
         var field = Field()
         for line in unfolded(String(decoding: bytes, as: UTF8.self)).split(separator: "\r\n") {
-            guard let colon = line.firstIndex(of: ":"), isToken(line[..<colon]) else {
+            // Scalars, here and below: a combining mark makes one character with the colon or the quote before it.
+            guard let colon = line.unicodeScalars.firstIndex(of: ":"), isToken(line[..<colon]) else {
                 throw .badMultipart("Part \(fields.count + 1) has a header line that is none.")
             }
-            let value = trimmed(line[line.index(after: colon)...])
+            let value = trimmed(line[line.unicodeScalars.index(after: colon)...])
             switch line[..<colon] {
             case let name where equalIgnoringCase(name, "Content-Disposition"):
                 let disposition = HeaderValue(value)
@@ -223,8 +224,8 @@ struct HeaderValue {
     private var parameters: [(name: String, value: String)] = []
 
     init(_ text: Substring) {
-        var rest = text
-        value = String(trimmed(rest.prefix { $0 != ";" }))
+        var rest = text.unicodeScalars
+        value = String(trimmed(Substring(rest.prefix { $0 != ";" })))
         rest = rest.drop { $0 != ";" }
         while rest.popFirst() != nil {
             rest = rest.drop { $0 == " " || $0 == "\t" }
@@ -232,24 +233,24 @@ struct HeaderValue {
             rest = rest.dropFirst(name.count)
             guard rest.first == "=" else { continue }
             rest.removeFirst()
-            var content = ""
+            var content = String.UnicodeScalarView()
             if rest.first == "\"" {
                 rest.removeFirst()
-                while let character = rest.popFirst(), character != "\"" {
+                while let scalar = rest.popFirst(), scalar != "\"" {
                     // Only these two are ever escaped; a lone backslash is a Windows path.
-                    if character == "\\", let next = rest.first, next == "\"" || next == "\\" {
+                    if scalar == "\\", let next = rest.first, next == "\"" || next == "\\" {
                         content.append(next)
                         rest.removeFirst()
                     } else {
-                        content.append(character)
+                        content.append(scalar)
                     }
                 }
                 rest = rest.drop { $0 != ";" }
             } else {
-                content = String(trimmed(rest.prefix { $0 != ";" }))
+                content.append(contentsOf: trimmed(Substring(rest.prefix { $0 != ";" })).unicodeScalars)
                 rest = rest.drop { $0 != ";" }
             }
-            parameters.append((String(trimmed(name)), content))
+            parameters.append((String(trimmed(Substring(name))), String(content)))
         }
     }
 
@@ -268,7 +269,7 @@ struct HeaderValue {
 
 /// Without spaces and tabs at both ends.
 func trimmed(_ text: Substring) -> Substring {
-    var text = text.drop { $0 == " " || $0 == "\t" }
-    while text.last == " " || text.last == "\t" { text.removeLast() }
-    return text
+    var scalars = text.unicodeScalars.drop { $0 == " " || $0 == "\t" }
+    while scalars.last == " " || scalars.last == "\t" { scalars.removeLast() }
+    return Substring(scalars)
 }

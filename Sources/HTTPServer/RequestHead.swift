@@ -48,6 +48,7 @@ extension RequestHead {
         guard hosts.count == 1 || (hosts.isEmpty && line.version == .http10) else {
             throw .badRequest("A request has exactly one Host header; this one has \(hosts.count).")
         }
+        guard hosts.allSatisfy({ $0.isEmpty || isAuthority($0[...]) }) else { throw .badRequest("The Host header is no host.") }
         let lengths = values("Content-Length")
         let codings = values("Transfer-Encoding")
         guard lengths.count <= 1 else { throw .badRequest("Content-Length is given \(lengths.count) times; send it once.") }
@@ -89,7 +90,8 @@ extension RequestHead {
 
     /// Whether the connection ends with this request (RFC 9112, 9.3).
     func isLast(of version: HTTPVersion) -> Bool {
-        let options = headers.filter { equalIgnoringCase($0.name, "Connection") }.flatMap { $0.value.split(separator: ",") }.map(trimmed)
+        let options = headers.filter { equalIgnoringCase($0.name, "Connection") }.flatMap { $0.value.unicodeScalars.split(separator: ",") }
+            .map { trimmed(Substring($0)) }
         if options.contains(where: { equalIgnoringCase($0, "close") }) { return true }
         return version == .http10 && !options.contains { equalIgnoringCase($0, "keep-alive") }
     }
@@ -97,9 +99,12 @@ extension RequestHead {
 
 private func splitTarget(_ target: String) throws(Refusal) -> (path: String, query: [(name: String, value: String)]) {
     var rest = target[...]
-    // The absolute form that proxies are sent: the authority is the Host header's business.
+    // The absolute form that proxies are sent. Which host it names changes no answer, but one that is none is refused (RFC 9110, 4.2.1).
     if let scheme = ["http://", "https://"].first(where: { rest.lowercased().hasPrefix($0) }) {
-        rest = rest.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
+        rest = rest.dropFirst(scheme.count)
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        guard isAuthority(authority), !authority.hasPrefix(":") else { throw .badRequest("The URL's host is none.") }
+        rest = rest.dropFirst(authority.count)
         if rest.first != "/" { rest = "/" + rest }
     }
     guard rest.first == "/" || rest == "*" else { throw .badRequest("The URL's path has to start with a slash.") }
@@ -116,6 +121,24 @@ private func splitTarget(_ target: String) throws(Refusal) -> (path: String, que
         }
     }
     return (path, query)
+}
+
+/// Whether it is a host, perhaps with a port, by the characters that RFC 3986 (3.2.2) lets them have. User names are refused with the rest.
+private func isAuthority(_ text: Substring) -> Bool {
+    var rest = text.utf8[...]
+    let isLiteral = rest.first == UInt8(ascii: "[")
+    let host = rest.dropFirst(isLiteral ? 1 : 0).prefix { isHostByte($0) || isLiteral && $0 == UInt8(ascii: ":") }
+    rest = rest[host.endIndex...]
+    if isLiteral, host.isEmpty || rest.popFirst() != UInt8(ascii: "]") { return false }
+    if rest.isEmpty { return !host.isEmpty }
+    return rest.popFirst() == UInt8(ascii: ":") && rest.allSatisfy { (0x30...0x39).contains($0) }
+}
+
+private func isHostByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    default: "-._~%!$&'()*+,;=".utf8.contains(byte)
+    }
 }
 
 private let brokenEscape = "The URL has a percent escape that is not two hexadecimal digits of UTF-8 text."

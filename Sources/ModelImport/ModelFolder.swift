@@ -6,11 +6,10 @@ public struct ImportSettings: Sendable {
     public var evaluation: Configuration.Evaluation
     /// A short name and perhaps a description for each class, in the classifier's order.
     public var labels: [(name: String, description: String?)]?
+    /// nil for what is usual: the classes exclude each other.
+    public var outputActivation: Configuration.OutputActivation?
 
-    public init(evaluation: Configuration.Evaluation, labels: [(name: String, description: String?)]? = nil) {
-        self.evaluation = evaluation
-        self.labels = labels
-    }
+    public init(evaluation: Configuration.Evaluation) { self.evaluation = evaluation }
 }
 
 extension ImportedModel {
@@ -45,6 +44,7 @@ extension ImportedModel {
                 progress(written, total)
             }
         }
+        try file.requireUnchanged()
         try writer.finish()
         do {
             try config.write(to: URL(filePath: "\(folder)/config.json"), options: .atomic)
@@ -65,6 +65,7 @@ extension ImportedModel {
         } else {
             configuration = try Configuration(network: network, evaluation: settings.evaluation)
         }
+        if let activation = settings.outputActivation { configuration.outputActivation = activation }
         guard let labels = settings.labels else { return configuration }
         guard labels.count == classes else { throw .configuration("\(labels.count) labels for \(classes) classes") }
         configuration.labelNames = labels.map(\.name)

@@ -25,7 +25,8 @@ def heads():
     write("head", "two", b"\x05GET /livez HTTP/1.1\r\nHost: a\r\n\r\nPOST /classify?top=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")
     write("head", "chunks", b"\x00POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0;x=y\r\nT: v\r\n\r\n")
     write("head", "older", b"\x1fGET /%41 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET * HTTP/1.0\r\n\r\n")
-    words = ["GET / HTTP/1.1\r\nHost: a\r\n", "Content-Length: ", "Transfer-Encoding: chunked\r\n", "\r\n\r\n", "\r\n ", " :", "0\r\n\r\n"]
+    write("head", "absolute", b"\x05GET http://a:80/b?c HTTP/1.1\r\nHost: [::1]:80\r\n\r\nGET https:///y HTTP/1.1\r\nHost: a\r\n\r\n")
+    words = ["GET / HTTP/1.1\r\nHost: a\r\n", "http://", "Content-Length: ", "Transfer-Encoding: chunked\r\n", "\r\n\r\n", "\r\n ", " :", "0\r\n\r\n"]
     escaped = [word.replace("\r", "\\x0d").replace("\n", "\\x0a") for word in words]
     (HERE / "Words/head").write_text("".join(f'"{word}"\n' for word in escaped))
 

@@ -22,16 +22,17 @@ final class Waiting: Sendable {
 }
 
 @Suite struct ConcurrencyTests {
-    @Test("hundreds in flight are each given their own answer, in whatever order these come")
+    @Test("a hundred in flight are each given their own answer, in whatever order these come")
     func manyInFlight() throws {
         let waiting = Waiting()
         let test = try TestServer({ $0.threads = 3 }, handle: waiting.take)
-        let clients = try (0..<300).map { index in
+        // Two descriptors each, of the 1,024 that all tests share.
+        let clients = try (0..<100).map { index in
             let client = try test.connect()
             try client.send(request("POST", "/\(index)", body: noise(200, seed: UInt64(index))))
             return client
         }
-        #expect(eventually { waiting.count == 300 })
+        #expect(eventually { waiting.count == 100 })
         var held = waiting.empty()
         held.shuffle()
         let queue = Mutex(held)
@@ -45,7 +46,7 @@ final class Waiting: Sendable {
             #expect(try client.readAnswer().text == "POST /\(index)\npart - - - 200 \(checksum(noise(200, seed: UInt64(index))))")
         }
         test.stop()
-        #expect(test.completed.count == 300)
+        #expect(test.completed.count == 100)
     }
 
     @Test("answers race with the suspension: at once, a moment later, from another thread")

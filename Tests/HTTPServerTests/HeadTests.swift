@@ -34,6 +34,10 @@ import Testing
             ("GET /x http/1.1\r\nHost: x\r\n\r\n", 400), ("GET /x HTTP/2.0\r\nHost: x\r\n\r\n", 505),
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
             ("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501), ("GET /x HTTP/1.1\r\n\r\n", 400),
+            ("GET http:///x HTTP/1.1\r\nHost: x\r\n\r\n", 400), ("GET http://:80/x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+            ("GET http://y@x/x HTTP/1.1\r\nHost: x\r\n\r\n", 400), ("GET http://x:y/x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+            ("GET ftp://x/x HTTP/1.1\r\nHost: x\r\n\r\n", 400), ("GET /x HTTP/1.1\r\nHost: x y\r\n\r\n", 400),
+            ("GET /x HTTP/1.1\r\nHost: x/y\r\n\r\n", 400), ("GET /x HTTP/1.1\r\nHost: [::1\r\n\r\n", 400),
         ])
     func brokenHeads(text: String, status: Int) throws {
         let test = try TestServer()
@@ -44,6 +48,21 @@ import Testing
         test.stop()
         #expect(test.completed.map(\.status) == [status])
         #expect(test.server.statistics.refusals.values.reduce(0, +) == 1)
+    }
+
+    @Test(
+        "the absolute form that proxies are sent names the same path, and every kind of host is one",
+        arguments: [
+            ("http://x/p", "x"), ("HTTPS://x.example:8080/p", "x_y.example:80"), ("http://[::1]:80/p", "[fe80::1%25eth0]"), ("/p", ""),
+            ("http://10.0.0.1:/p", "10.0.0.1:8080"),
+        ])
+    func absoluteForm(target: String, host: String) throws {
+        let test = try TestServer()
+        let client = try test.connect()
+        try client.send("GET \(target) HTTP/1.1\r\nHost: \(host)\r\n\r\nGET http://x?q=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(try client.readAnswer().text == "GET /p")
+        #expect(try client.readAnswer().text == "GET /\n? q=1")
+        test.stop()
     }
 
     @Test(

@@ -65,6 +65,17 @@ import Testing
         test.stop()
     }
 
+    @Test("marks that combine with a quote, a colon or a blank change nothing of how a header is read")
+    func combiningMarks() throws {
+        let test = try TestServer()
+        let head = "--XyZ-123\r\nContent-Disposition: form-data; x=\u{301}; name=\"image\"; filename=\"\u{301}.jpg\"\r\nX:\u{301}\r\n\r\n"
+        let body = Array((head + "abc\r\n--XyZ-123--\r\n").utf8)
+        #expect(
+            try test.exchange(request("POST", "/x", headers: [formType, "V:\u{301}"], body: body)).text
+                == "POST /x\npart image \u{301}.jpg - 3 \(checksum(Array("abc".utf8)))")
+        test.stop()
+    }
+
     @Test("a form that is broken is refused with 400")
     func broken() throws {
         let test = try TestServer()

@@ -78,7 +78,7 @@ import struct Synchronization.Atomic
     @Test("connections that wait to be accepted when the listening ends are still served")
     func backlog() throws {
         let test = try TestServer()
-        let clients = try (0..<100).map { index in
+        let clients = try (0..<50).map { index in
             let client = try test.connect()
             try client.send(request("GET", "/\(index)"))
             return client

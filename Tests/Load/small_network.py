@@ -7,6 +7,7 @@ time less libjpeg-turbo's, called directly with the same settings): what is left
 import ctypes
 import ctypes.util
 import statistics
+import sys
 import time
 
 from common import Client, Figures, Server, bench, difference, load, mean, options, photographs
@@ -16,7 +17,10 @@ arguments.threads = 1
 figures = Figures(arguments)
 images = photographs(arguments)
 
-turbo = ctypes.CDLL(ctypes.util.find_library("turbojpeg") or "libturbojpeg.so.0")
+try:
+    turbo = ctypes.CDLL(ctypes.util.find_library("turbojpeg") or "libturbojpeg.so.0")
+except OSError as error:
+    sys.exit(f"needs libjpeg-turbo's own interface, libturbojpeg (Debian's package libturbojpeg0): {error}")
 turbo.tjInitDecompress.restype = ctypes.c_void_p
 RGB, ACCURATE, STOP_ON_WARNING, LIMIT_SCANS = 0, 4096, 8192, 32768
 

@@ -263,13 +263,30 @@ struct ConfigurationTests {
     @Test("an evaluation can be read alone, or from the config.json that has it", arguments: [#"{}"#, #"{"pretrained_cfg": {}}"#])
     func settings(_ frame: String) throws {
         let json = frame.replacing("{}", with: #"{"input_size": [3, 96, 96], "mean": [0, 0, 0]}"#)
-        let evaluation = try Configuration.Evaluation(json: Data(json.utf8), over: .init(), source: "settings.json")
+        let evaluation = try Configuration.Settings(json: Data(json.utf8), source: "settings.json").evaluation(over: .init())
         #expect(evaluation.height == 96 && evaluation.mean == [0, 0, 0] && evaluation.cropFraction == 0.875)
         let wrong = frame.replacing("{}", with: #"{"crop_fraction": 1, "crop_pcts": 1}"#)
         let error = #expect(throws: ModelError.self) {
-            try Configuration.Evaluation(json: Data(wrong.utf8), over: .init(), source: "settings.json")
+            try Configuration.Settings(json: Data(wrong.utf8), source: "settings.json").evaluation(over: .init())
         }
         #expect(error?.description.contains("is 'crop_pct' meant?") == true)
+    }
+
+    @Test("settings name the classes, wherever a config.json may name them; too many or too few names are refused under the file's name")
+    func settingsLabels() throws {
+        func labels(_ json: String) throws -> [String]? {
+            let settings = try Configuration.Settings(json: Data(json.utf8), source: "my.json")
+            return try settings.labels(classes: 2)?.map { "\($0.name):\($0.description ?? "-")" }
+        }
+        #expect(try labels("{}") == nil)
+        #expect(try labels(#"{"label_names": ["a", "b"], "label_descriptions": {"b": "bee"}}"#) == ["a:-", "b:bee"])
+        #expect(try labels(#"{"pretrained_cfg": {"label_names": ["a", "b"]}, "label_names": ["c", "d"]}"#) == ["c:-", "d:-"])
+        #expect(try labels(#"{"pretrained_cfg": {"labels": {"1": "b"}}}"#) == ["0:-", "b:-"])
+        #expect(try labels(#"{"architecture": "seresnet18", "id2label": {"0": "a", "1": "b"}}"#) == ["a:-", "b:-"])
+        for wrong in [#"{"label_names": ["a"]}"#, #"{"id2label": {"2": "c"}}"#] {
+            let error = #expect(throws: ModelError.self) { try labels(wrong) }
+            #expect(error?.description.contains("my.json: ") == true && error?.description.contains("config.json") == false)
+        }
     }
 
     @Test("takes the input's channels from input_size, as timm does, where model_args says nothing of them")

@@ -167,6 +167,24 @@ struct WeightFileTests {
         #expect(message?.contains("\(path): cut off while it was read: it had \(bytes.count) bytes") == true)
     }
 
+    @Test("written over while it is loaded is an error: some of it may have been read before, and some after")
+    func rewrittenWhileLoaded() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("model.safetensors")
+        let bytes = try SafeTensorsFile(Self.network).data()
+        try bytes.write(to: URL(filePath: path))
+        let checkpoint = Checkpoint(SafeTensors(path: path), for: Self.network.name)
+        let handle = try FileHandle(forUpdating: URL(filePath: path))
+        try handle.write(contentsOf: bytes)
+        try handle.close()
+        // The clock of modifications has ticks.
+        try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: 1)], ofItemAtPath: path)
+        let message = #expect(throws: ModelError.self) {
+            _ = try Plan(network: Self.network, checkpoint: checkpoint, height: 32, width: 32, kernels: Kernels())
+        }?.description
+        #expect(message?.contains("\(path): written to while it was read") == true)
+    }
+
     @Test(
         "that is something else is named for what it is, with what to do",
         arguments: [

@@ -51,6 +51,30 @@ struct ImportCommandTests {
         #expect(pretrained["std"] as? [Double] == [0.229, 0.224, 0.225])
     }
 
+    @Test("of a checkpoint takes the classes' names and what its scores mean from the same file, unless --labels says otherwise")
+    func settingsLabels() throws {
+        let names = (0..<10).map { "\"kind \($0)\"" }.joined(separator: ", ")
+        try folder.write(
+            """
+            {"pretrained_cfg": {
+                "label_names": [\(names)], "label_descriptions": {"kind 9": "the last"}, "problem_type": "multi_label_classification"
+            }}
+            """, to: "settings.json")
+        let program = try run("timm.pth", ["--settings", folder.path("settings.json")])
+        #expect(try program.exitStatus() == 0, "\(program.errors)")
+        #expect(!program.output.contains("no names"), "\(program.output)")
+        let pretrained = try #require(try config()["pretrained_cfg"] as? [String: Any])
+        #expect(pretrained["label_names"] as? [String] == (0..<10).map { "kind \($0)" })
+        #expect(pretrained["label_descriptions"] as? [String: String] == ["kind 9": "the last"])
+        #expect(pretrained["problem_type"] as? String == "multi_label_classification")
+        try FileManager.default.removeItem(atPath: folder.path("model"))
+        try folder.write((0..<10).map { "thing \($0)" }.joined(separator: "\n"), to: "labels.txt")
+        let named = try run("timm.pth", ["--settings", folder.path("settings.json"), "--labels", folder.path("labels.txt")])
+        #expect(try named.exitStatus() == 0, "\(named.errors)")
+        let renamed = try #require(try config()["pretrained_cfg"] as? [String: Any])
+        #expect(renamed["label_names"] as? [String] == (0..<10).map { "thing \($0)" })
+    }
+
     @Test(
         "of a file that is not to be trusted ends with an error and writes nothing",
         arguments: ["refused-os-system.pth", "refused-bomb.pth"])

@@ -39,7 +39,8 @@ public struct Kernels: @unchecked Sendable {
                 "OpenBLAS keeps using \(openblas_get_num_threads()) threads: install the pthreads build (libopenblas0-pthread), and call "
                     + "Engine.prepareProcess() first")
         }
-        let wanted = name ?? getenv("EXCITE_ISA").map { String(cString: $0) } ?? Self.available.first ?? "portable"
+        let environment = getenv("EXCITE_ISA").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+        let wanted = name ?? environment ?? Self.available.first ?? "portable"
         guard let table = Self.tables.first(where: { String(cString: $0.pointee.name) == wanted }) else {
             throw .engine("instruction set '\(wanted)' is not available on this CPU; it has: \(Self.available.joined(separator: ", "))")
         }

@@ -98,7 +98,7 @@ public struct Configuration: Sendable, Equatable {
             throw .configuration("config.json is not JSON: \(error)")
         }
         let arguments = file.model_args ?? ModelArguments()
-        let pretrained = file.pretrained
+        let (description, pretrained) = (file.description, file.description.pretrained)
         name = Architecture.currentName(file.architecture)
         let tag = pretrained.tag.flatMap { $0.isEmpty ? nil : $0 } ?? Architecture.formerNames[file.architecture]?.tag
         fullName = tag.map { [name] in "\(name).\($0)" } ?? name
@@ -116,15 +116,15 @@ public struct Configuration: Sendable, Equatable {
             structure = .architecture(try arguments.applied(to: Self.architecture(named: name)))
             inputChannels = arguments.in_chans ?? pretrained.input_size?.first ?? 3
             evaluation = try pretrained.evaluation(inputChannels: inputChannels)
-            classes = stated ?? file.id2label?.count ?? 1000
+            classes = stated ?? description.id2label?.count ?? 1000
         }
         try Self.validate(classes: classes)
-        labelNames = try file.labelNames?.list(classes: classes)
-        labelDescriptions = file.labelDescriptions
-        outputActivation = try file.outputActivation(classes: classes)
+        labelNames = try description.labelNames?.list(classes: classes)
+        labelDescriptions = description.labelDescriptions
+        outputActivation = try description.outputActivation(classes: classes)
         license = pretrained.license
-        quantization = file.quantization
-        try file.refuseDisplaced(from: evaluation, inputChannels: inputChannels)
+        quantization = description.quantization
+        try description.refuseDisplaced(from: evaluation, inputChannels: inputChannels)
         try validate()
     }
 

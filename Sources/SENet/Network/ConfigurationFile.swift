@@ -8,6 +8,22 @@ extension Configuration {
         var num_classes: Int?
         var model_args: ModelArguments?
         var network: Network?
+        var description: Description
+
+        private enum Key: String, CodingKey { case architecture, num_classes, model_args, network }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: Key.self)
+            architecture = try values.decode(String.self, forKey: .architecture)
+            num_classes = try values.decodeIfPresent(Int.self, forKey: .num_classes)
+            model_args = try values.decodeIfPresent(ModelArguments.self, forKey: .model_args)
+            network = try values.decodeIfPresent(Network.self, forKey: .network)
+            description = try Description(from: decoder)
+        }
+    }
+
+    /// What such a file says besides the network: how it was evaluated, and what its classes are.
+    struct Description: Decodable {
         var id2label: [Int: String]?
         var quantization: Quantization?
         /// `pretrained_cfg`, or the file itself where it has none.
@@ -21,10 +37,6 @@ extension Configuration {
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: Key.self)
-            architecture = try values.decode(String.self, forKey: .architecture)
-            num_classes = try values.decodeIfPresent(Int.self, forKey: .num_classes)
-            model_args = try values.decodeIfPresent(ModelArguments.self, forKey: .model_args)
-            network = try values.decodeIfPresent(Network.self, forKey: .network)
             id2label = try values.decodeIfPresent([Int: String].self, forKey: .id2label)
             quantization = try values.decodeIfPresent(Quantization.self, forKey: .quantization)
             outer = try Pretrained(from: decoder)

@@ -8,9 +8,7 @@ extension Configuration {
         try require(
             evaluation.mean.count == inputChannels && evaluation.standardDeviation.count == inputChannels,
             "mean and std need one value for each of the \(inputChannels) input channels")
-        if let labelNames {
-            try require(labelNames.count == classes, "label_names has \(labelNames.count) entries for \(classes) classes")
-        }
+        if let labelNames { try requireNames(labelNames.count, classes: classes) }
     }
 }
 
@@ -65,6 +63,10 @@ extension Configuration.Evaluation {
             standardDeviation.allSatisfy { (1e-4...1e4).contains($0) },
             "std must be positive, from 0.0001 to 10,000, not \(standardDeviation)")
     }
+}
+
+func requireNames(_ count: Int, classes: Int) throws(ModelError) {
+    try require(count == classes, "label_names has \(count) entries for \(classes) classes")
 }
 
 private func require(_ condition: Bool, _ what: String) throws(ModelError) {

@@ -47,34 +47,3 @@ extension Configuration {
         }
     }
 }
-
-// swift-format-ignore: AlwaysUseLowerCamelCase
-extension Configuration.Evaluation {
-    /// Reads a JSON file with the keys of `pretrained_cfg`, or one that has them under that key; what it does not say stays as in `defaults`.
-    ///
-    /// - Throws: `ModelError.configuration` with what is wrong and where.
-    public init(json: Data, over defaults: Self, source: String) throws(ModelError) {
-        do {
-            let pretrained = try JSONDecoder().decode(Settings.self, from: json).pretrained
-            self = try pretrained.evaluation(over: defaults, inputChannels: pretrained.input_size?.first ?? 3)
-        } catch let error as DecodingError {
-            throw .configuration("\(source): \(error.summary)")
-        } catch let error as ModelError {
-            throw error
-        } catch {
-            throw .configuration("\(source) is not JSON: \(error)")
-        }
-    }
-
-    private struct Settings: Decodable {
-        var pretrained: Configuration.Pretrained
-
-        private enum Key: String, CodingKey { case pretrained_cfg }
-
-        init(from decoder: any Decoder) throws {
-            let values = try decoder.container(keyedBy: Key.self)
-            let nested = try values.decodeIfPresent(Configuration.CheckedPretrained.self, forKey: .pretrained_cfg)
-            pretrained = try (nested ?? Configuration.CheckedPretrained(from: decoder)).pretrained
-        }
-    }
-}

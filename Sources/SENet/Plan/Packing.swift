@@ -34,6 +34,7 @@ struct PackedWeights: Sendable {
             }
         }
         if let error = failure.withLock({ $0 }) { throw error }
+        try checkpoint.requireUnchanged()
         (self.memory, self.offsets) = (memory, offsets)
     }
 

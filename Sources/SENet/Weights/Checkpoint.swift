@@ -44,6 +44,11 @@ struct Checkpoint: Sendable {
     /// Made-up weights of sensible size, for measuring a network whose checkpoint is not at hand.
     static let madeUp = Checkpoint(.formula)
 
+    /// - Throws: `ModelError.file` if the file is not as it was when it was opened.
+    func requireUnchanged() throws(ModelError) {
+        if case .file(let tensors) = source { try tensors.file.requireUnchanged() }
+    }
+
     /// The elements of `parameter`, row-major.
     func floats(_ parameter: Parameter) throws(ModelError) -> [Float] {
         switch source {

@@ -8,6 +8,7 @@ public final class InputFile: Sendable {
     /// Its length in bytes when it was opened.
     public let count: Int
     private let descriptor: Int32
+    private let modified: timespec
 
     /// - Throws: `ModelError.file` with the path and the system's reason.
     public init(path: String) throws(ModelError) {
@@ -17,6 +18,7 @@ public final class InputFile: Sendable {
         var status = stat()
         let isRegular = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         count = Int(status.st_size)
+        modified = status.st_mtim
         guard isRegular else { throw .file("\(path): not a regular file") }
     }
 
@@ -33,6 +35,18 @@ public final class InputFile: Sendable {
                 throw .file("\(path): cut off while it was read: it had \(self.count) bytes, and byte \(offset + done) is gone")
             }
             done += count
+        }
+    }
+
+    /// Whether it is still as it was opened: of a file that was written over in the meantime, some pieces were read before and some after.
+    ///
+    /// - Throws: `ModelError.file` if it is not.
+    public func requireUnchanged() throws(ModelError) {
+        var status = stat()
+        let isThere = fstat(descriptor, &status) == 0
+        let time = status.st_mtim
+        guard isThere, status.st_size == count, time.tv_sec == modified.tv_sec, time.tv_nsec == modified.tv_nsec else {
+            throw .file("\(path): written to while it was read; copy it beside, and rename it over the old one")
         }
     }
 

@@ -21,7 +21,8 @@ struct Import: ParsableCommand {
             for anything but tensors, containers and plain values is refused. What else the file holds is printed, with the --key for it.
 
             --settings takes a JSON file with the keys of timm's pretrained_cfg: input_size, crop_pct, crop_mode, interpolation, mean, std, \
-            and for Caffe's conventions input_space ("BGR") and input_range ([0, 255]).
+            label_names, label_descriptions, problem_type, and for Caffe's conventions input_space ("BGR") and input_range ([0, 255]). --labels \
+            comes before its label_names.
             """)
 
     @Argument(help: ArgumentHelp("The .caffemodel, .pth, .pt or .bin file.", valueName: "file"))
@@ -94,8 +95,9 @@ struct Import: ParsableCommand {
             (evaluation.mean, evaluation.standardDeviation) = ([104, 117, 123], [1, 1, 1])
         }
         if let size = model.inputSize { (evaluation.height, evaluation.width) = size }
+        let settings = try settings.map { try Configuration.Settings(json: Data(InputFile.contents($0)), source: $0) }
         if let settings {
-            evaluation = try Configuration.Evaluation(json: Data(InputFile.contents(settings)), over: evaluation, source: settings)
+            evaluation = try settings.evaluation(over: evaluation)
         } else {
             let mean = evaluation.mean.map { "\($0)" }.joined(separator: ", ")
             let deviation = evaluation.standardDeviation.map { "\($0)" }.joined(separator: ", ")
@@ -105,9 +107,12 @@ struct Import: ParsableCommand {
             )
         }
         var result = ImportSettings(evaluation: evaluation)
+        result.outputActivation = try settings?.outputActivation(classes: model.classes)
         if model.classes == 1 { model.assumptions.append("the one output is a logit, whose sigmoid is the score") }
         if let labels {
             result.labels = try Labels.parse(file: labels)
+        } else if let labels = try settings?.labels(classes: model.classes) {
+            result.labels = labels
         } else if model.classes == 1000, !model.isCaffe {
             model.assumptions.append("the 1,000 classes are ImageNet's, in the usual order (--labels)")
         } else {

@@ -22,6 +22,11 @@ func drawStream(_ random: inout SeededGenerator) -> [UInt8] {
         let method = one(["GET", "POST", "HEAD", "M-X"])
         let target = one([
             "/", "/a/b?x=1", "/%41%c3%a9", "/?a=1&b=2&c",
+            isRare
+                ? one([
+                    "http://a/b?c", "HTTPS://[::1]:8/", "http://a", "http://a?b", "https:///b", "http://:8/", "http://b@a/", "http://a:b/",
+                    "http://[]/", "http://[::1/",
+                ]) : "/d",
             isRare ? one(["*", "/%zz", "a", "/?&&&&&&", "/\u{E9}", "/\(String(repeating: "t", count: 130))"]) : "/c",
         ])
         let version = one([
@@ -30,11 +35,19 @@ func drawStream(_ random: inout SeededGenerator) -> [UInt8] {
         var lines = [
             one(["\(method) \(target) \(version)", isRare ? "\(method)  \(target) \(version)" : "\(method) \(target) \(version)"])
         ]
-        lines.append(one(["Host: a", "host:a", "HOST:\t a ", isRare ? one(["Host : a", "Host: a\r\nHost: b", "X: y"]) : "Host: a"]))
+        lines.append(
+            one([
+                "Host: a", "host:a", "HOST:\t a ",
+                isRare
+                    ? one([
+                        "Host : a", "Host: a\r\nHost: b", "X: y", "Host:", "Host: [::1]:80", "Host: a b", "Host: a/b", "Host: b@a",
+                        "Host: a:8:8",
+                    ]) : "Host: a",
+            ]))
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             lines.append(
                 one([
-                    "A: b", "X-Y:", "a:\tb c\t", "V: \u{E9}", "Connection: keep-alive",
+                    "A: b", "X-Y:", "a:\tb c\t", "V: \u{E9}", "W:\u{301} \t", "Connection: close,\u{301}", "Connection: keep-alive",
                     isRare
                         ? one([
                             " folded: x", "\tx", "no colon", ": x", "a\u{0}: b", "a: \u{7F}", "Connection: a, close", "b\rc: d",

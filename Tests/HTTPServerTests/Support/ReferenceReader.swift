@@ -50,6 +50,7 @@ enum ReferenceReader {
         guard let path = path(words[1]) else { throw Broken(status: 400) }
         let hosts = values("host").count
         guard hosts == 1 || hosts == 0 && words[2] == "HTTP/1.0" else { throw Broken(status: 400) }
+        guard values("host").allSatisfy({ $0.wholeMatch(of: host) != nil }) else { throw Broken(status: 400) }
         let (lengths, codings) = (values("content-length"), values("transfer-encoding"))
         guard lengths.count <= 1, lengths.isEmpty || codings.isEmpty, codings.isEmpty || words[2] == "HTTP/1.1" else {
             throw Broken(status: 400)
@@ -120,7 +121,7 @@ enum ReferenceReader {
     }
 
     private static func field(_ text: String) throws -> (name: String, value: String) {
-        let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let halves = text.unicodeScalars.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard halves.count == 2, isName(halves[0]) else { throw Broken(status: 400) }
         let isFraming = ["content-length", "transfer-encoding"].contains(halves[0].lowercased())
         if isFraming, text.hasSuffix(" ") || text.hasSuffix("\t") { throw Broken(status: 400) }
@@ -131,8 +132,17 @@ enum ReferenceReader {
         text.wholeMatch(of: #/[!#$%&'*+\-.^_`|~0-9A-Za-z]+/#.matchingSemantics(.unicodeScalar)) != nil
     }
 
+    /// RFC 3986, 3.2.2 and 3.2.3.
+    private static var host: Regex<Substring> {
+        #/(?:\[[0-9A-Za-z:.%_~!$&'()*+,;=\-]+\]|[0-9A-Za-z.%_~!$&'()*+,;=\-]*)(?::[0-9]*)?/#.matchingSemantics(.unicodeScalar)
+    }
+
     /// The decoded path; nil where the target is none.
     private static func path(_ target: String) -> String? {
+        if let match = target.wholeMatch(of: #/[hH][tT][tT][pP][sS]?:\/\/([^\/?]*)(.*)/#.matchingSemantics(.unicodeScalar)) {
+            guard String(match.1).wholeMatch(of: host) != nil, !match.1.isEmpty, !match.1.hasPrefix(":") else { return nil }
+            return path(match.2.hasPrefix("/") ? String(match.2) : "/\(match.2)")
+        }
         guard target.hasPrefix("/") || target == "*" else { return nil }
         let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let decoded = halves.map(decoded)
@@ -156,12 +166,13 @@ enum ReferenceReader {
 }
 
 extension String {
-    fileprivate func pieces(_ separator: Character) -> [String] {
-        split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+    // Scalars: a mark that combines makes one character with the separator before it.
+    fileprivate func pieces(_ separator: UnicodeScalar) -> [String] {
+        unicodeScalars.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
     }
 
     fileprivate func trimmed() -> String {
-        var text = self[...]
+        var text = unicodeScalars[...]
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }
         return String(text)
