@@ -173,7 +173,7 @@ struct WeightFileTests {
         let path = folder.path("model.safetensors")
         let bytes = try SafeTensorsFile(Self.network).data()
         try bytes.write(to: URL(filePath: path))
-        let checkpoint = Checkpoint(SafeTensors(path: path), for: Self.network.name)
+        let checkpoint = Checkpoint(try SafeTensors(path: path), for: Self.network.name)
         let handle = try FileHandle(forUpdating: URL(filePath: path))
         try handle.write(contentsOf: bytes)
         try handle.close()
