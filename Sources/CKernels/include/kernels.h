@@ -153,7 +153,7 @@ typedef struct {
     excite_activation activation;
 } excite_mapping;
 
-/// y = (x - zero) * factor * gate + shortcut * shortcut_factor + shift, and not less than `low`. Arrays as in excite_mapping.
+/// y = (x - zero) * (factor * gate) + shortcut * shortcut_factor + shift, and not less than `low`. Arrays as in excite_mapping.
 typedef struct {
     const float *gate;  // NULL for ones
     const float *factor, *zero, *shift;
