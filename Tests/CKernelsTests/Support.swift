@@ -116,7 +116,7 @@ final class Elements {
 /// The bits of the bfloat16 that is nearest, ties to even, as those of a float.
 func bfloat16Bits(_ x: Float) -> UInt32 {
     let bits = x.bitPattern
-    return (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000
+    return (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000
 }
 
 /// The same numbers in every run, so that a failure can be repeated.
