@@ -5,10 +5,11 @@ import Testing
 @Suite("Kernels over elements")
 struct NarrowTests {
     static let elements = [excite_float32, excite_bfloat16, excite_uint8]
-    static let poolings = PoolTests.shapes + [
-        PoolTests.Shape(channels: 16, height: 9, width: 9, kernel: 5, stride: 3, padding: 2),
-        PoolTests.Shape(channels: 33, height: 7, width: 7, kernel: 7, stride: 1, padding: 0),
-    ]
+    static let poolings =
+        PoolTests.shapes + [
+            PoolTests.Shape(channels: 16, height: 9, width: 9, kernel: 5, stride: 3, padding: 2),
+            PoolTests.Shape(channels: 33, height: 7, width: 7, kernel: 7, stride: 1, padding: 0),
+        ]
 
     @Test("every pair of elements maps as the reference, through every activation", arguments: Kernels.all)
     func map(kernels: Kernels) {
@@ -62,7 +63,8 @@ struct NarrowTests {
     @Test("gates as the reference", arguments: Kernels.all, elements)
     func gate(kernels: Kernels, element: excite_element) {
         var generator = Xorshift(seed: 5)
-        for (hasGate, hasShortcut, low) in [(true, true, Float(0)), (true, false, -.infinity), (false, true, -.infinity), (false, false, 3)] {
+        let variants: [(Bool, Bool, Float)] = [(true, true, 0), (true, false, -.infinity), (false, true, -.infinity), (false, false, 3)]
+        for (hasGate, hasShortcut, low) in variants {
             let pixels = 29
             let input = Elements(random: element, count: 3 * pixels * 16, &generator)
             let shortcut = Elements(random: element, count: input.count, &generator)
@@ -207,7 +209,9 @@ struct NarrowTests {
     /// Tiles of two rows and one block.
     private func forEachTile(_ blocks: Int, _ height: Int32, _ body: (excite_tile) -> Void) {
         for block in 0..<Int32(blocks) {
-            for row in stride(from: 0, to: height, by: 2) { body(excite_tile(row: row, rows: min(2, height - row), block: block, blocks: 1)) }
+            for row in stride(from: 0, to: height, by: 2) {
+                body(excite_tile(row: row, rows: min(2, height - row), block: block, blocks: 1))
+            }
         }
     }
 }
