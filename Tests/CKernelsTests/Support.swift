@@ -10,7 +10,7 @@ final class Floats {
     private let guardCount: Int
 
     private static let canary: Float = -12345.678
-    private static let hasAddressSanitizer = dlsym(dlopen(nil, RTLD_NOW), "__asan_init") != nil
+    static let hasAddressSanitizer = dlsym(dlopen(nil, RTLD_NOW), "__asan_init") != nil
 
     init(count: Int, filledWith value: Float = .nan) {
         self.count = count
@@ -49,6 +49,74 @@ final class Floats {
         }
         return largest
     }
+}
+
+/// Elements of any kind, guarded as `Floats` are: a kernel that writes past their end trips `isIntact`.
+final class Elements {
+    let element: excite_element
+    let count: Int
+    let pointer: UnsafeMutableRawPointer
+    private let byteCount: Int
+    private let guardCount: Int
+
+    private static let canary: UInt8 = 0xA5
+
+    /// Every byte is `byte`: what is read before it is written is not zero.
+    init(_ element: excite_element, count: Int, filledWith byte: UInt8 = 0xFF) {
+        self.element = element
+        self.count = count
+        byteCount = count * Self.size(element)
+        guardCount = Floats.hasAddressSanitizer ? 0 : 256
+        pointer = .allocate(byteCount: byteCount + guardCount, alignment: 64)
+        pointer.initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
+        (pointer + byteCount).initializeMemory(as: UInt8.self, repeating: Self.canary, count: guardCount)
+    }
+
+    /// Codes of all sizes, or numbers in [-1, 1).
+    convenience init(random element: excite_element, count: Int, _ generator: inout Xorshift) {
+        self.init(element, count: count)
+        for i in 0..<count { self[i] = element == excite_uint8 ? Float(generator.next() >> 56) : generator.uniform() }
+    }
+
+    deinit { pointer.deallocate() }
+
+    var isIntact: Bool {
+        UnsafeRawBufferPointer(start: pointer + byteCount, count: guardCount).allSatisfy { $0 == Self.canary }
+    }
+    var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: pointer, count: byteCount)) }
+    var values: [Float] { (0..<count).map { self[$0] } }
+
+    /// A number that a bfloat16 cannot hold is rounded as the kernels round.
+    subscript(i: Int) -> Float {
+        get {
+            switch element {
+            case excite_uint8: Float(pointer.load(fromByteOffset: i, as: UInt8.self))
+            case excite_bfloat16: Float(bitPattern: UInt32(pointer.load(fromByteOffset: 2 * i, as: UInt16.self)) << 16)
+            default: pointer.load(fromByteOffset: 4 * i, as: Float.self)
+            }
+        }
+        set {
+            switch element {
+            case excite_uint8: pointer.storeBytes(of: UInt8(newValue), toByteOffset: i, as: UInt8.self)
+            case excite_bfloat16: pointer.storeBytes(of: UInt16(bfloat16Bits(newValue) >> 16), toByteOffset: 2 * i, as: UInt16.self)
+            default: pointer.storeBytes(of: newValue, toByteOffset: 4 * i, as: Float.self)
+            }
+        }
+    }
+
+    static func size(_ element: excite_element) -> Int {
+        switch element {
+        case excite_uint8: 1
+        case excite_bfloat16: 2
+        default: 4
+        }
+    }
+}
+
+/// The bits of the bfloat16 that is nearest, ties to even, as those of a float.
+func bfloat16Bits(_ x: Float) -> UInt32 {
+    let bits = x.bitPattern
+    return (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000
 }
 
 /// The same numbers in every run, so that a failure can be repeated.
