@@ -46,7 +46,7 @@ enum ReferenceReader {
             if fields.count == limits.fields { throw Broken(status: 431) }
             fields.append(try field(text))
         }
-        func values(_ name: String) -> [String] { fields.filter { $0.name.lowercased() == name }.map(\.value) }
+        func values(_ name: String) -> [String] { fields.filter { $0.name.lower == name }.map(\.value) }
         guard let path = path(words[1]) else { throw Broken(status: 400) }
         let hosts = values("host").count
         guard hosts == 1 || hosts == 0 && words[2] == "HTTP/1.0" else { throw Broken(status: 400) }
@@ -55,7 +55,7 @@ enum ReferenceReader {
         guard lengths.count <= 1, lengths.isEmpty || codings.isEmpty, codings.isEmpty || words[2] == "HTTP/1.1" else {
             throw Broken(status: 400)
         }
-        guard codings.isEmpty || codings.map({ $0.lowercased() }) == ["chunked"] else { throw Broken(status: 501) }
+        guard codings.isEmpty || codings.map(\.lower) == ["chunked"] else { throw Broken(status: 501) }
         var length = 0
         if let text = lengths.first {
             guard text.wholeMatch(of: #/[0-9]+/#) != nil, let number = Int(text) else { throw Broken(status: 400) }
@@ -73,7 +73,7 @@ enum ReferenceReader {
             try readChunks(&rest, &reading.messages[last].body, limits, left, fields.count)
         }
         reading.isComplete = true
-        let options: [String] = values("connection").flatMap { $0.lowercased().pieces(",") }.map { $0.filter { $0 != " " && $0 != "\t" } }
+        let options: [String] = values("connection").flatMap { $0.lower.pieces(",") }.map { $0.trimmed() }
         return !options.contains("close") && (words[2] == "HTTP/1.1" || options.contains("keep-alive"))
     }
 
@@ -123,7 +123,7 @@ enum ReferenceReader {
     private static func field(_ text: String) throws -> (name: String, value: String) {
         let halves = text.unicodeScalars.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard halves.count == 2, isName(halves[0]) else { throw Broken(status: 400) }
-        let isFraming = ["content-length", "transfer-encoding"].contains(halves[0].lowercased())
+        let isFraming = ["content-length", "transfer-encoding"].contains(halves[0].lower)
         if isFraming, text.hasSuffix(" ") || text.hasSuffix("\t") { throw Broken(status: 400) }
         return (halves[0], halves[1].trimmed())
     }
@@ -170,6 +170,9 @@ extension String {
     fileprivate func pieces(_ separator: UnicodeScalar) -> [String] {
         unicodeScalars.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
     }
+
+    /// ASCII alone: the sign for kelvin is a small k to `lowercased`.
+    fileprivate var lower: String { String(decoding: utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self) }
 
     fileprivate func trimmed() -> String {
         var text = unicodeScalars[...]
