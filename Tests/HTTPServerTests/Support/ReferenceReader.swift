@@ -62,7 +62,7 @@ enum ReferenceReader {
             length = number
         }
         reading.messages.append(
-            Reading.Message(method: words[0], path: path, headers: fields.map { "\($0.name): \($0.value)" }, body: []))
+            Reading.Message(method: words[0], path: path, headers: fields.map { "\($0.name): \($0.value.utf8Text)" }, body: []))
         let last = reading.messages.count - 1
         reading.isComplete = false
         if codings.isEmpty {
@@ -83,7 +83,7 @@ enum ReferenceReader {
         var unbounded = Int.max
         while true {
             let text = try line(&rest, 256, tooLong: 400, &unbounded)
-            guard let match = text.wholeMatch(of: #/([0-9A-Fa-f]+)(;(.|\t)*)?/#), let size = Int(match.1, radix: 16) else {
+            guard let match = text.wholeMatch(of: #/([0-9A-Fa-f]+)(;[\s\S]*)?/#), let size = Int(match.1, radix: 16) else {
                 throw Broken(status: 400)
             }
             if size == 0 { break }
@@ -114,7 +114,8 @@ enum ReferenceReader {
             if byte == 0x0A {
                 rest = rest.dropFirst(bytes.count)
                 left -= bytes.count
-                return String(decoding: bytes.dropLast(2), as: UTF8.self)
+                // A byte is a character: nothing depends on what UTF-8 makes of several.
+                return String(String.UnicodeScalarView(bytes.dropLast(2).map { UnicodeScalar($0) }))
             }
         }
         throw Short()
@@ -166,10 +167,12 @@ enum ReferenceReader {
 }
 
 extension String {
-    // Scalars: a mark that combines makes one character with the separator before it.
     fileprivate func pieces(_ separator: UnicodeScalar) -> [String] {
         unicodeScalars.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
     }
+
+    /// What its bytes, which are its characters, are in UTF-8.
+    fileprivate var utf8Text: String { String(decoding: unicodeScalars.map { UInt8($0.value) }, as: UTF8.self) }
 
     /// ASCII alone: the sign for kelvin is a small k to `lowercased`.
     fileprivate var lower: String { String(decoding: utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self) }
