@@ -47,7 +47,8 @@ func drawStream(_ random: inout SeededGenerator) -> [UInt8] {
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             lines.append(
                 one([
-                    "A: b", "X-Y:", "a:\tb c\t", "V: \u{E9}", "W:\u{301} \t", "Connection: close,\u{301}", "Connection: keep-alive",
+                    "A: b", "X-Y:", "a:\tb c\t", "V: \u{E9}", "W:\u{301} \t", "Connection: close,\u{301}", "Connection: k eep-alive",
+                    "Connection: \u{212A}eep-Alive", "Connection: keep-alive",
                     isRare
                         ? one([
                             " folded: x", "\tx", "no colon", ": x", "a\u{0}: b", "a: \u{7F}", "Connection: a, close", "b\rc: d",

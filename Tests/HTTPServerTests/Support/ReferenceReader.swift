@@ -46,7 +46,7 @@ enum ReferenceReader {
             if fields.count == limits.fields { throw Broken(status: 431) }
             fields.append(try field(text))
         }
-        func values(_ name: String) -> [String] { fields.filter { $0.name.lowercased() == name }.map(\.value) }
+        func values(_ name: String) -> [String] { fields.filter { $0.name.lower == name }.map(\.value) }
         guard let path = path(words[1]) else { throw Broken(status: 400) }
         let hosts = values("host").count
         guard hosts == 1 || hosts == 0 && words[2] == "HTTP/1.0" else { throw Broken(status: 400) }
@@ -55,14 +55,14 @@ enum ReferenceReader {
         guard lengths.count <= 1, lengths.isEmpty || codings.isEmpty, codings.isEmpty || words[2] == "HTTP/1.1" else {
             throw Broken(status: 400)
         }
-        guard codings.isEmpty || codings.map({ $0.lowercased() }) == ["chunked"] else { throw Broken(status: 501) }
+        guard codings.isEmpty || codings.map(\.lower) == ["chunked"] else { throw Broken(status: 501) }
         var length = 0
         if let text = lengths.first {
             guard text.wholeMatch(of: #/[0-9]+/#) != nil, let number = Int(text) else { throw Broken(status: 400) }
             length = number
         }
         reading.messages.append(
-            Reading.Message(method: words[0], path: path, headers: fields.map { "\($0.name): \($0.value)" }, body: []))
+            Reading.Message(method: words[0], path: path, headers: fields.map { "\($0.name): \($0.value.utf8Text)" }, body: []))
         let last = reading.messages.count - 1
         reading.isComplete = false
         if codings.isEmpty {
@@ -73,7 +73,7 @@ enum ReferenceReader {
             try readChunks(&rest, &reading.messages[last].body, limits, left, fields.count)
         }
         reading.isComplete = true
-        let options: [String] = values("connection").flatMap { $0.lowercased().pieces(",") }.map { $0.filter { $0 != " " && $0 != "\t" } }
+        let options: [String] = values("connection").flatMap { $0.lower.pieces(",") }.map { $0.trimmed() }
         return !options.contains("close") && (words[2] == "HTTP/1.1" || options.contains("keep-alive"))
     }
 
@@ -83,7 +83,7 @@ enum ReferenceReader {
         var unbounded = Int.max
         while true {
             let text = try line(&rest, 256, tooLong: 400, &unbounded)
-            guard let match = text.wholeMatch(of: #/([0-9A-Fa-f]+)(;(.|\t)*)?/#), let size = Int(match.1, radix: 16) else {
+            guard let match = text.wholeMatch(of: #/([0-9A-Fa-f]+)(;[\s\S]*)?/#), let size = Int(match.1, radix: 16) else {
                 throw Broken(status: 400)
             }
             if size == 0 { break }
@@ -114,7 +114,8 @@ enum ReferenceReader {
             if byte == 0x0A {
                 rest = rest.dropFirst(bytes.count)
                 left -= bytes.count
-                return String(decoding: bytes.dropLast(2), as: UTF8.self)
+                // A byte is a character: nothing depends on what UTF-8 makes of several.
+                return String(String.UnicodeScalarView(bytes.dropLast(2).map { UnicodeScalar($0) }))
             }
         }
         throw Short()
@@ -123,7 +124,7 @@ enum ReferenceReader {
     private static func field(_ text: String) throws -> (name: String, value: String) {
         let halves = text.unicodeScalars.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard halves.count == 2, isName(halves[0]) else { throw Broken(status: 400) }
-        let isFraming = ["content-length", "transfer-encoding"].contains(halves[0].lowercased())
+        let isFraming = ["content-length", "transfer-encoding"].contains(halves[0].lower)
         if isFraming, text.hasSuffix(" ") || text.hasSuffix("\t") { throw Broken(status: 400) }
         return (halves[0], halves[1].trimmed())
     }
@@ -166,10 +167,15 @@ enum ReferenceReader {
 }
 
 extension String {
-    // Scalars: a mark that combines makes one character with the separator before it.
     fileprivate func pieces(_ separator: UnicodeScalar) -> [String] {
         unicodeScalars.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
     }
+
+    /// What its bytes, which are its characters, are in UTF-8.
+    fileprivate var utf8Text: String { String(decoding: unicodeScalars.map { UInt8($0.value) }, as: UTF8.self) }
+
+    /// ASCII alone: the sign for kelvin is a small k to `lowercased`.
+    fileprivate var lower: String { String(decoding: utf8.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self) }
 
     fileprivate func trimmed() -> String {
         var text = unicodeScalars[...]
