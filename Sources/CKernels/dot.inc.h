@@ -21,111 +21,67 @@ typedef int8_t ISA(source);
 #define ROW_BYTES 64
 #endif
 
-#if DOT_KIND == DOT_VNNI
-
-typedef ivec ISA(sums);
-typedef ivec ISA(factor);
-typedef ivec ISA(weights);
-
-EXCITE_INLINE ivec ISA(broadcast)(excite_word word) { return (ivec)(int32_t)word; }
-EXCITE_INLINE ivec ISA(load_weights)(const char *row, int v) { return ((const ivec *)row)[v]; }
-EXCITE_INLINE ivec ISA(multiply_add)(ivec sums, ivec x, ivec w) {
-#if LANES == 16
-    return (ivec)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)x, (__m512i)w);
+#if CHANNELS_A_WORD == 2
+typedef vec ISA(sums);
 #else
-    return (ivec)_mm256_dpbusd_avx_epi32((__m256i)sums, (__m256i)x, (__m256i)w);
-#endif
-}
-
-#elif DOT_KIND == DOT_WIDENED
-
 typedef ivec ISA(sums);
+#endif
+
+#if DOT_KIND == DOT_WIDENED
+
 /// Bytes 0 and 2, then 1 and 3 of a word, as 16 bits.
 typedef struct {
     ivec even, odd;
 } ISA(factor);
 typedef ISA(factor) ISA(weights);
 
-EXCITE_INLINE ISA(factor) ISA(spread_bytes)(ivec word) {
-    return (ISA(factor)){word & 0x00ff00ff, (word >> 8) & 0x00ff00ff};
-}
-EXCITE_INLINE ISA(factor) ISA(broadcast)(excite_word word) { return ISA(spread_bytes)((ivec)(int32_t)word); }
+EXCITE_INLINE ISA(factor) ISA(factor_of)(ivec word) { return (ISA(factor)){word & 0x00ff00ff, (word >> 8) & 0x00ff00ff}; }
 EXCITE_INLINE ISA(weights) ISA(load_weights)(const char *row, int v) {
     return (ISA(weights)){((const ivec *)row)[v], ((const ivec *)(row + 64))[v]};
 }
-EXCITE_INLINE ivec ISA(multiply_add)(ivec sums, ISA(factor) x, ISA(weights) w) {
-#if LANES == 16
-    return sums + (ivec)_mm512_madd_epi16((__m512i)x.even, (__m512i)w.even) + (ivec)_mm512_madd_epi16((__m512i)x.odd, (__m512i)w.odd);
+
 #else
-    return sums + (ivec)_mm256_madd_epi16((__m256i)x.even, (__m256i)w.even) + (ivec)_mm256_madd_epi16((__m256i)x.odd, (__m256i)w.odd);
+
+typedef ivec ISA(factor);
+typedef ivec ISA(weights);
+
+EXCITE_INLINE ivec ISA(factor_of)(ivec word) {
+#if DOT_KIND == DOT_NEON
+    return word ^ (ivec)(int32_t)0x80808080;  // less 128: sdot takes signed bytes
+#else
+    return word;
 #endif
 }
-
-#elif DOT_KIND == DOT_PORTABLE
-
-typedef ivec ISA(sums);
-typedef ivec ISA(factor);
-typedef ivec ISA(weights);
-
-EXCITE_INLINE ivec ISA(broadcast)(excite_word word) { return (ivec)(int32_t)word; }
 EXCITE_INLINE ivec ISA(load_weights)(const char *row, int v) { return ((const ivec *)row)[v]; }
-EXCITE_INLINE ivec ISA(multiply_add)(ivec sums, ivec x, ivec w) {
-    UNROLLED for (int i = 0; i < 32; i += 8) sums += ((x >> i) & 255) * ((w << (24 - i)) >> 24);
-    return sums;
-}
 
+#endif
+
+EXCITE_INLINE ISA(factor) ISA(broadcast)(excite_word word) { return ISA(factor_of)((ivec)(int32_t)word); }
+
+EXCITE_INLINE ISA(sums) ISA(multiply_add)(ISA(sums) sums, ISA(factor) x, ISA(weights) w) {
+#if DOT_KIND == DOT_VNNI && LANES == 16
+    return (ivec)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)x, (__m512i)w);
+#elif DOT_KIND == DOT_VNNI
+    return (ivec)_mm256_dpbusd_avx_epi32((__m256i)sums, (__m256i)x, (__m256i)w);
+#elif DOT_KIND == DOT_WIDENED && LANES == 16
+    return sums + (ivec)_mm512_madd_epi16((__m512i)x.even, (__m512i)w.even) + (ivec)_mm512_madd_epi16((__m512i)x.odd, (__m512i)w.odd);
+#elif DOT_KIND == DOT_WIDENED
+    return sums + (ivec)_mm256_madd_epi16((__m256i)x.even, (__m256i)w.even) + (ivec)_mm256_madd_epi16((__m256i)x.odd, (__m256i)w.odd);
 #elif DOT_KIND == DOT_NEON
-
-typedef ivec ISA(sums);
-typedef ivec ISA(factor);
-typedef ivec ISA(weights);
-
-EXCITE_INLINE ivec ISA(less_128)(ivec word) { return word ^ (ivec)(int32_t)0x80808080; }
-EXCITE_INLINE ivec ISA(broadcast)(excite_word word) { return ISA(less_128)((ivec)(int32_t)word); }
-EXCITE_INLINE ivec ISA(load_weights)(const char *row, int v) { return ((const ivec *)row)[v]; }
-EXCITE_INLINE ivec ISA(multiply_add)(ivec sums, ivec x, ivec w) {
     return (ivec)vdotq_s32((int32x4_t)sums, (int8x16_t)x, (int8x16_t)w);
-}
-
 #elif DOT_KIND == DOT_BFLOAT16
-
-typedef vec ISA(sums);
-typedef ivec ISA(factor);
-typedef ivec ISA(weights);
-
-EXCITE_INLINE ivec ISA(broadcast)(excite_word word) { return (ivec)(int32_t)word; }
-EXCITE_INLINE ivec ISA(load_weights)(const char *row, int v) { return ((const ivec *)row)[v]; }
-EXCITE_INLINE vec ISA(multiply_add)(vec sums, ivec x, ivec w) {
     return (vec)_mm512_dpbf16_ps((__m512)sums, (__m512bh)x, (__m512bh)w);
-}
-
+#elif DOT_KIND == DOT_NEON_BFLOAT16
+    return (vec)vbfdotq_f32((float32x4_t)sums, (bfloat16x8_t)x, (bfloat16x8_t)w);
 #elif DOT_KIND == DOT_PORTABLE_BFLOAT16
-
-typedef vec ISA(sums);
-typedef ivec ISA(factor);
-typedef ivec ISA(weights);
-
-EXCITE_INLINE ivec ISA(broadcast)(excite_word word) { return (ivec)(int32_t)word; }
-EXCITE_INLINE ivec ISA(load_weights)(const char *row, int v) { return ((const ivec *)row)[v]; }
-EXCITE_INLINE vec ISA(multiply_add)(vec sums, ivec x, ivec w) {
     const ivec high = (ivec)(int32_t)0xffff0000;
     sums += ISA(of_bits)(x & high) * ISA(of_bits)(w & high);
     return sums + ISA(of_bits)(x << 16) * ISA(of_bits)(w << 16);
-}
-
-#elif DOT_KIND == DOT_NEON_BFLOAT16
-
-typedef vec ISA(sums);
-typedef ivec ISA(factor);
-typedef ivec ISA(weights);
-
-EXCITE_INLINE ivec ISA(broadcast)(excite_word word) { return (ivec)(int32_t)word; }
-EXCITE_INLINE ivec ISA(load_weights)(const char *row, int v) { return ((const ivec *)row)[v]; }
-EXCITE_INLINE vec ISA(multiply_add)(vec sums, ivec x, ivec w) {
-    return (vec)vbfdotq_f32((float32x4_t)sums, (bfloat16x8_t)x, (bfloat16x8_t)w);
-}
-
+#else
+    UNROLLED for (int i = 0; i < 32; i += 8) sums += ((x >> i) & 255) * ((w << (24 - i)) >> 24);
+    return sums;
 #endif
+}
 
 /// Where the sums of a block's outputs start.
 EXCITE_INLINE ISA(sums) ISA(start)(const excite_dot_ends *ends, int b, int v) {
@@ -330,11 +286,7 @@ EXCITE_INLINE ISA(factor) ISA(spread)(int depth, const excite_word *pixel, int v
     const __m256i x = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)pixel));
     const ivec spread = (ivec)_mm256_permutevar8x32_epi32(x, (__m256i)lanes);
 #endif
-#if DOT_KIND == DOT_WIDENED
-    return ISA(spread_bytes)(spread);
-#else
-    return spread;
-#endif
+    return ISA(factor_of)(spread);
 #endif
 }
 

@@ -1,8 +1,6 @@
 // The body of gate.c.
 
-/// Independent chains of additions in a sum: enough to hide an addition's latency (3 to 4 cycles, two a cycle). Term i goes to chain
-/// i % 4, so the order depends on the number of terms alone.
-enum { ISA(chains) = 4 };
+#include "linear.inc.h"
 
 void ISA(excite_mean)(const float *sums,  // (bands, stride)
                       int32_t bands, int32_t stride, float scale, int32_t channels,
@@ -56,21 +54,7 @@ void ISA(excite_linear)(const float *input,  // (C)
     assert(channels > 0 && block >= 0 && blocks > 0);
     assert(excite_is_aligned(packed) && excite_is_aligned(bias) && excite_is_aligned(output));
     for (int32_t o = block; o < block + blocks; o++) {
-        const vec *weights = (const vec *)(packed + (size_t)o * (size_t)channels * excite_block);
-        vec sum[ISA(chains)][VECTORS] = {0};
-        int32_t c = 0;
-        for (; c + ISA(chains) <= channels; c += ISA(chains)) {
-            for (int j = 0; j < ISA(chains); j++) {
-                for (int v = 0; v < VECTORS; v++) sum[j][v] += weights[(c + j) * VECTORS + v] * input[c + j];
-            }
-        }
-        for (int j = 0; c < channels; c++, j++) {
-            for (int v = 0; v < VECTORS; v++) sum[j][v] += weights[c * VECTORS + v] * input[c];
-        }
-        for (int v = 0; v < VECTORS; v++) {
-            const vec total = (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);
-            ((vec *)output)[o * VECTORS + v] = total + ((const vec *)bias)[o * VECTORS + v];
-        }
+        ISA(multiply_vector)(input, channels, packed, bias, o, output);
         for (int i = o * excite_block; i < (o + 1) * excite_block; i++) output[i] = ISA(activated)(output[i], activation);
     }
 }

@@ -2,6 +2,7 @@
 #pragma clang fp contract(off)
 #include "elements.inc.h"
 #include "exponential.inc.h"
+#include "linear.inc.h"
 
 /// activation(x) in every lane.
 EXCITE_INLINE vec ISA(exactly_activated)(vec x, excite_activation activation) {
@@ -207,7 +208,7 @@ void ISA(excite_blur_narrow)(excite_element element, const excite_blurring *b, c
 /// One block: the sums, in whole numbers where the elements are, or the largest. `maximum` is a constant where this is inlined.
 EXCITE_INLINE void ISA(reduce_block)(excite_element element, bool maximum, int32_t pixels, size_t first, const void *input,
                                      float *results) {
-    enum { chains = 4 };
+    enum { chains = ISA(chains) };
     for (int v = 0; v < VECTORS; v++) {
         vec result[chains];
         ivec whole[chains];
@@ -273,22 +274,11 @@ void ISA(excite_exact_linear)(const float *input,  // (C)
                               float *output) {  // (O)
     assert(channels > 0 && block >= 0 && blocks > 0);
     assert(excite_is_aligned(packed) && excite_is_aligned(bias) && excite_is_aligned(output));
-    enum { chains = 4 };
     for (int32_t o = block; o < block + blocks; o++) {
-        const vec *weights = (const vec *)(packed + (size_t)o * (size_t)channels * excite_block);
-        vec sum[chains][VECTORS] = {0};
-        int32_t c = 0;
-        for (; c + chains <= channels; c += chains) {
-            for (int j = 0; j < chains; j++) {
-                for (int v = 0; v < VECTORS; v++) sum[j][v] += weights[(c + j) * VECTORS + v] * input[c + j];
-            }
-        }
-        for (int j = 0; c < channels; c++, j++) {
-            for (int v = 0; v < VECTORS; v++) sum[j][v] += weights[c * VECTORS + v] * input[c];
-        }
+        ISA(multiply_vector)(input, channels, packed, bias, o, output);
         for (int v = 0; v < VECTORS; v++) {
-            const vec total = (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);
-            ((vec *)output)[o * VECTORS + v] = ISA(exactly_activated)(total + ((const vec *)bias)[o * VECTORS + v], activation);
+            vec *y = (vec *)output + o * VECTORS + v;
+            *y = ISA(exactly_activated)(*y, activation);
         }
     }
 }

@@ -26,7 +26,7 @@ struct DrawnNetworkTests {
                 "ConversionStep", "ConvolutionStep", "PoolingStep", "BlurPoolingStep", "ChannelSumsStep", "MeanStep", "LinearStep",
                 "ScaleStep", "AffineStep", "ConcatenationStep",
             ])
-        let algorithms = Set(steps.compactMap { ($0 as? ConvolutionStep)?.choice.algorithm })
+        let algorithms = Set(steps.compactMap { ($0 as? ConvolutionStep)?.geometry.choice.algorithm })
         #expect(algorithms == [.direct, .grouped, .winograd2, .winograd4, .gemm])
         let encoded = try drawn.flatMap { try $0.plan(kernels: .prepared("portable"), precision: .bfloat16).steps }
         #expect(

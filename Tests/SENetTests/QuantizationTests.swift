@@ -114,6 +114,32 @@ struct QuantizationTests {
         #expect(try refusal { $0.float32 = ["none"] }?.contains("names 'none'") == true)
     }
 
+    @Test("whose scales of weights are wrong, missing or of another type are refused by the tensor's name")
+    func wrongScales() throws {
+        let source = ModelSource(configuration: try .small())
+        let folder = try TemporaryFolder()
+        try quantize(source, on: formulaImages(2, channels: 3, height: 64, width: 64)).write(to: folder.path("int8"))
+        let path = folder.path("int8/model.safetensors")
+        let bytes = try #require(FileManager.default.contents(atPath: path))
+        let tensor = try #require(try SafeTensors(path: path).tensors["conv1.weight_scale"])
+        func refusal(_ bytes: Data) throws -> String? {
+            try bytes.write(to: URL(filePath: path))
+            return #expect(throws: ModelError.self) { try ModelSource(folder: folder.path("int8")).plan(kernels: .prepared()) }?.description
+        }
+        for scale: Float in [-1, .nan, .infinity, 1e30] {
+            var changed = bytes
+            withUnsafeBytes(of: scale) { changed.replaceSubrange(tensor.range.lowerBound..<tensor.range.lowerBound + 4, with: $0) }
+            #expect(try refusal(changed)?.contains("'conv1.weight_scale'") == true, "\(scale)")
+        }
+        let header = String(decoding: bytes.prefix(tensor.range.lowerBound), as: UTF8.self)
+        #expect(header.contains("conv1.weight_scale") && header.contains("I8"))
+        for (found, other) in [("conv1.weight_scale", "conv1.weight_scald"), ("\"I8\"", "\"U8\"")] {
+            let range = try #require(bytes.range(of: Data(found.utf8)))
+            let changed = bytes.replacing(range, with: Data(other.utf8))
+            #expect(try refusal(changed)?.contains("tensor '") == true, "\(other)")
+        }
+    }
+
     private func calibrated(
         _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
     ) throws -> Quantizer {
@@ -154,5 +180,13 @@ extension DrawnNetwork {
             evaluation.standardDeviation = [Double](repeating: 0.25, count: network.inputChannels)
             return try Configuration(network: network, evaluation: evaluation)
         }
+    }
+}
+
+extension Data {
+    fileprivate func replacing(_ range: Range<Int>, with bytes: Data) -> Data {
+        var copy = self
+        copy.replaceSubrange(range, with: bytes)
+        return copy
     }
 }

@@ -29,44 +29,25 @@ enum ConvolutionAlgorithm: String, Sendable {
 struct ConvolutionStep: WeightedStep {
     let name: String
     let fused: FusedConvolution
-    let shape: excite_convolution
-    let choice: AlgorithmChoice
+    let geometry: ConvolutionGeometry
     let input: ValueID
     let output: ValueID
 
-    var outputShape: Shape {
-        Shape(channels: Int(shape.outputs), height: Int(shape.output_height), width: Int(shape.output_width))
-    }
-    var bands: Int { outputShape.height.dividedRoundingUp(by: choice.rows) }
-    private var blockGroups: Int { outputShape.blocks.dividedRoundingUp(by: choice.blocks) }
-    var items: Int { bands * blockGroups }
+    var items: Int { geometry.items }
+    var isWeightBound: Bool { geometry.isWeightBound }
+    private var shape: excite_convolution { geometry.shape }
+    private var outputShape: Shape { geometry.outputShape }
+    private var taps: Int { geometry.taps }
+    private var choice: AlgorithmChoice { geometry.choice }
 
-    /// Floats of weights, against floats of input and output of one image.
-    var isWeightBound: Bool {
-        let inputCount = Int(shape.channels * shape.height * shape.width)
-        return Int(shape.outputs) * taps > inputCount + outputShape.count
-    }
-
-    /// Products that are summed to one output element.
-    private var taps: Int { Int(shape.channels / shape.groups * shape.kernel_height * shape.kernel_width) }
-
-    var summary: StepSummary {
-        let groups = shape.groups > 1 ? ", \(shape.groups) groups" : ""
-        let stride = shape.stride > 1 ? ", stride \(shape.stride)" : ""
-        return StepSummary(
-            name: name, kind: "convolution \(shape.kernel_height)×\(shape.kernel_width)\(stride)\(groups)", output: outputShape,
-            algorithm: choice.algorithm.rawValue, multiplyAccumulates: outputShape.count * taps)
-    }
+    var summary: StepSummary { geometry.summary(name, algorithm: choice.algorithm.rawValue, precision: .float32) }
 
     func run(_ item: Int, in frame: Frame) {
-        let (band, group) = (item % bands, item / bands)
-        var tile = excite_tile(
-            row: Int32(band * choice.rows), rows: Int32(min(choice.rows, outputShape.height - band * choice.rows)),
-            block: Int32(group * choice.blocks), blocks: Int32(min(choice.blocks, outputShape.blocks - group * choice.blocks)))
+        var tile = geometry.tile(of: item)
         var epilogue = excite_epilogue(
             bias: frame.floatWeights(packedCount),
             residual: fused.residual.map { UnsafePointer(frame.floats($0)) },
-            sums: fused.sums.map { frame.floats($0) + band * outputShape.blocks * Shape.block },
+            sums: fused.sums.map { frame.floats($0) + geometry.band(of: item) * outputShape.blocks * Shape.block },
             activation: excite_activation(fused.activation))
         var shape = shape
         if let kernel = choice.kernel {

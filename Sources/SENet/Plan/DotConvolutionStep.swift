@@ -4,8 +4,7 @@ import CKernels
 struct DotConvolutionStep: WeightedStep {
     let name: String
     let fused: FusedConvolution
-    let shape: excite_convolution
-    let choice: AlgorithmChoice
+    let geometry: ConvolutionGeometry
     let kernels: DotKernels
     let input: ValueID
     let output: ValueID
@@ -13,42 +12,23 @@ struct DotConvolutionStep: WeightedStep {
     let residualEncoding: Encoding
     let outputEncoding: Encoding
 
-    private var outputShape: Shape {
-        Shape(channels: Int(shape.outputs), height: Int(shape.output_height), width: Int(shape.output_width))
-    }
-    var bands: Int { outputShape.height.dividedRoundingUp(by: choice.rows) }
-    private var blockGroups: Int { outputShape.blocks.dividedRoundingUp(by: choice.blocks) }
-    var items: Int { bands * blockGroups }
-
-    var isWeightBound: Bool {
-        let inputCount = Int(shape.channels * shape.height * shape.width)
-        return Int(shape.outputs) * taps > inputCount + outputShape.count
-    }
-
-    /// Products that are summed to one output element.
-    private var taps: Int { Int(shape.channels / shape.groups * shape.kernel_height * shape.kernel_width) }
+    var items: Int { geometry.items }
+    var isWeightBound: Bool { geometry.isWeightBound }
+    private var shape: excite_convolution { geometry.shape }
+    private var outputShape: Shape { geometry.outputShape }
     private var isInt8: Bool { inputEncoding.code != nil }
 
-    var summary: StepSummary {
-        let groups = shape.groups > 1 ? ", \(shape.groups) groups" : ""
-        let stride = shape.stride > 1 ? ", stride \(shape.stride)" : ""
-        return StepSummary(
-            name: name, kind: "convolution \(shape.kernel_height)×\(shape.kernel_width)\(stride)\(groups)", output: outputShape,
-            algorithm: "dot product", precision: inputEncoding.precision, multiplyAccumulates: outputShape.count * taps)
-    }
+    var summary: StepSummary { geometry.summary(name, algorithm: "dot product", precision: inputEncoding.precision) }
 
     func run(_ item: Int, in frame: Frame) {
-        let (band, group) = (item % bands, item / bands)
         var shape = shape
-        var tile = excite_tile(
-            row: Int32(band * choice.rows), rows: Int32(min(choice.rows, outputShape.height - band * choice.rows)),
-            block: Int32(group * choice.blocks), blocks: Int32(min(choice.blocks, outputShape.blocks - group * choice.blocks)))
+        var tile = geometry.tile(of: item)
         let numbers = (frame.weights + packedBytes).assumingMemoryBound(to: Float.self)
         let count = outputShape.vector.blockedCount
         var epilogue = excite_dot_epilogue(
             multiplier: isInt8 ? numbers + count : nil, bias: numbers, residual: fused.residual.map { UnsafeRawPointer(frame.bytes($0)) },
             residual_multiplier: isInt8 ? numbers + 2 * count : nil,
-            sums: fused.sums.map { frame.floats($0) + band * count },
+            sums: fused.sums.map { frame.floats($0) + geometry.band(of: item) * count },
             low: fused.activation == .relu ? outputEncoding.zero(of: 0) : -.infinity, element: outputEncoding.element)
         kernels.table.pointee.run(
             &shape, &tile, border, frame.bytes(input), frame.weights, &epilogue, frame.bytes(output), frame.scratch)
@@ -63,7 +43,7 @@ struct DotConvolutionStep: WeightedStep {
 
     var scratchBytes: Int {
         var shape = shape
-        return kernels.table.pointee.scratch_bytes(&shape, Int32(choice.rows))
+        return kernels.table.pointee.scratch_bytes(&shape, Int32(geometry.choice.rows))
     }
 }
 

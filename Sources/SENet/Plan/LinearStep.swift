@@ -36,10 +36,15 @@ struct LinearStep: WeightedStep {
             vector = frame.floatScratch
         }
         let block = item * blocks
-        let kernel = isExact ? frame.kernels.pointee.exact_linear : frame.kernels.pointee.linear
-        kernel?(
-            vector, Int32(inputs), frame.floatWeights(), frame.floatWeights(packedCount), excite_activation(activation), Int32(block),
-            Int32(min(blocks, outputs.blocks - block)), frame.floats(output))
+        let kernels = frame.kernels.pointee
+        let (weights, bias) = (frame.floatWeights(), frame.floatWeights(packedCount))
+        let (first, count) = (Int32(block), Int32(min(blocks, outputs.blocks - block)))
+        let (inputs, activation) = (Int32(inputs), excite_activation(activation))
+        if isExact {
+            kernels.exact_linear(vector, inputs, weights, bias, activation, first, count, frame.floats(output))
+        } else {
+            kernels.linear(vector, inputs, weights, bias, activation, first, count, frame.floats(output))
+        }
     }
 
     var tensors: [Parameter] { layer.all }

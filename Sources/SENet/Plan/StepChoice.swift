@@ -82,17 +82,19 @@ struct StepChoice {
         let dots = from.encoding.code == nil ? kernels.table.pointee.bfloat16 : kernels.table.pointee.uint8
         if !from.encoding.isFloat32, let dots {
             let choice = AlgorithmChoice(encoded: shape, elementBytes: from.encoding.byteCount)
+            let geometry = ConvolutionGeometry(shape: shape, choice: choice)
             let step = DotConvolutionStep(
-                name: operation.name, fused: fused, shape: shape, choice: choice, kernels: DotKernels(table: dots), input: operation.input,
+                name: operation.name, fused: fused, geometry: geometry, kernels: DotKernels(table: dots), input: operation.input,
                 output: operation.output, inputEncoding: from.encoding,
                 residualEncoding: fused.residual.map { network[$0].encoding } ?? .float32, outputEncoding: to.encoding)
-            if let sums = fused.sums { network.setBands(step.bands, of: sums) }
+            if let sums = fused.sums { network.setBands(step.geometry.bands, of: sums) }
             return step
         }
         let step = ConvolutionStep(
-            name: operation.name, fused: fused, shape: shape, choice: AlgorithmChoice(shape, kernels: kernels, onlyGemm: onlyGemm),
+            name: operation.name, fused: fused,
+            geometry: ConvolutionGeometry(shape: shape, choice: AlgorithmChoice(shape, kernels: kernels, onlyGemm: onlyGemm)),
             input: operation.input, output: operation.output)
-        if let sums = fused.sums { network.setBands(step.bands, of: sums) }
+        if let sums = fused.sums { network.setBands(step.geometry.bands, of: sums) }
         return step
     }
 }

@@ -108,7 +108,6 @@ struct CodeChoice {
         forEachBin(histogram) { number, count in
             let code = max(0, min(255, (number / scale + zero).rounded()))
             let difference = number - (code - zero) * scale
-            // Even a number that is hit exactly is spread over its step.
             sum += difference * difference * count
         }
         return sum

@@ -67,7 +67,7 @@ struct Quantize: ParsableCommand {
             printError("warning: \(set.calibration.count) images to find the scales with; 64 to 512 make them reliable")
         }
         let quantizer = try Quantizer(source, threads: threadOptions.threads)
-        let crops = try Crops(set, Preprocessing(source.configuration), imageOptions.decoder, threads: threadOptions.threads)
+        let crops = try Crops(set, Preprocessing(source.configuration), imageOptions.decoder)
         try calibrate(quantizer, crops)
         var quantized = try quantizer.quantize(keep: keep, floatLayers: floatLayers)
         try quantized.write(to: destination)
@@ -148,7 +148,7 @@ struct Crops {
     private let preprocessing: Preprocessing
 
     /// Files that are no images are named and left out.
-    init(_ set: CalibrationSet, _ preprocessing: Preprocessing, _ decoder: ImageDecoder, threads: Int) throws {
+    init(_ set: CalibrationSet, _ preprocessing: Preprocessing, _ decoder: ImageDecoder) throws {
         self.preprocessing = preprocessing
         var progress = ProgressBar("decoding", .images)
         defer { progress.finish() }
