@@ -2,6 +2,8 @@ import CKernels
 import Testing
 
 /// What is not a convolution, over elements of any kind: every table must give the reference's bits, and so the same ones.
+///
+/// A structure of C holds addresses only: the buffers behind it live until a test's `withExtendedLifetime`.
 @Suite("Kernels over elements")
 struct NarrowTests {
     static let elements = [excite_float32, excite_bfloat16, excite_uint8]
@@ -43,6 +45,7 @@ struct NarrowTests {
             let portable = Elements(to, count: input.count)
             Kernels.everywhere.last!.table.map(&mapping, Int32(pixels), 0, 3, input.pointer, portable.pointer)
             #expect(output.bytes == portable.bytes, "\(from) to \(to), \(activation)")
+            withExtendedLifetime((factor, shift, toFactor, toShift)) {}
         }
     }
 
@@ -58,6 +61,7 @@ struct NarrowTests {
         let output = Elements(excite_uint8, count: 16)
         kernels.table.map(&mapping, 1, 0, 1, input.pointer, output.pointer)
         #expect(output.values == codes)
+        withExtendedLifetime((one, zero)) {}
     }
 
     @Test("gates as the reference", arguments: Kernels.all, elements)
@@ -68,13 +72,16 @@ struct NarrowTests {
             let pixels = 29
             let input = Elements(random: element, count: 3 * pixels * 16, &generator)
             let shortcut = Elements(random: element, count: input.count, &generator)
-            let perChannel = (0..<5).map { _ in randomPerChannel(48, &generator) }
-            if element == excite_uint8 { for i in 0..<48 { perChannel[2].pointer[i] = 120 + 9 * perChannel[2].pointer[i] } }
-            if element == excite_uint8 { for i in 0..<48 { perChannel[3].pointer[i] *= 100 } }
+            let (gate, factor) = (randomPerChannel(48, &generator), randomPerChannel(48, &generator))
+            let (zero, shift) = (randomPerChannel(48, &generator), randomPerChannel(48, &generator))
+            let shortcutFactor = randomPerChannel(48, &generator)
+            if element == excite_uint8 {
+                for i in 0..<48 { (zero.pointer[i], shift.pointer[i]) = (120 + 9 * zero.pointer[i], 100 * shift.pointer[i]) }
+            }
             var gating = excite_gating(
-                gate: hasGate ? UnsafePointer(perChannel[0].pointer) : nil, factor: perChannel[1].pointer, zero: perChannel[2].pointer,
-                shift: perChannel[3].pointer, shortcut: hasShortcut ? UnsafeRawPointer(shortcut.pointer) : nil,
-                shortcut_factor: hasShortcut ? UnsafePointer(perChannel[4].pointer) : nil, low: low)
+                gate: hasGate ? UnsafePointer(gate.pointer) : nil, factor: factor.pointer, zero: zero.pointer, shift: shift.pointer,
+                shortcut: hasShortcut ? UnsafeRawPointer(shortcut.pointer) : nil,
+                shortcut_factor: hasShortcut ? UnsafePointer(shortcutFactor.pointer) : nil, low: low)
             let expected = Elements(element, count: input.count)
             excite_reference_gate(element, &gating, Int32(pixels), 3, input.pointer, expected.pointer)
             let output = Elements(element, count: input.count)
@@ -84,6 +91,7 @@ struct NarrowTests {
             // In place.
             kernels.table.gate(element, &gating, Int32(pixels), 0, 3, input.pointer, input.pointer)
             #expect(input.bytes == expected.bytes && input.isIntact)
+            withExtendedLifetime((gate, factor, zero, shift, shortcut, shortcutFactor)) {}
         }
     }
 
