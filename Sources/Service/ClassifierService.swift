@@ -52,7 +52,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
         let readiness = Readiness()
         metrics.declareProcess(logWriter)
         let gateway = Gateway(
-            [.classify(deadlines: configuration.deadlines), .operations(readiness: readiness, metrics: metrics)], readiness: readiness)
+            Dialect.all(deadlines: configuration.deadlines, readiness: readiness, metrics: metrics), readiness: readiness)
         let log = RequestLog(gateway, logger: logger, metrics: metrics)
         var http = configuration.server
         http.probePaths = gateway.routinePaths

@@ -35,37 +35,3 @@ struct Intake: Sendable {
     /// The answer for the results of all inputs, in their order.
     typealias Writer = @Sendable ([Result<Inference, InferenceError>]) -> Response
 }
-
-/// A path whose segments are words, or names in braces that stand for any word: `/v2/models/{model}/infer`.
-package struct PathPattern: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
-    package let description: String
-    private let segments: [Segment]
-
-    private enum Segment: Hashable {
-        case word(String)
-        case parameter(String)
-    }
-
-    package init(stringLiteral path: String) {
-        description = path
-        segments = path.split(separator: "/", omittingEmptySubsequences: false).map { segment in
-            segment.hasPrefix("{") && segment.hasSuffix("}") ? .parameter(String(segment.dropFirst().dropLast())) : .word(String(segment))
-        }
-    }
-
-    /// The parameters' values where the path is of this form; nil where it is not. A parameter is not empty.
-    func match(_ path: String) -> [String: String]? {
-        let words = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard words.count == segments.count else { return nil }
-        var values: [String: String] = [:]
-        for (segment, word) in zip(segments, words) {
-            switch segment {
-            case .word(let expected): if expected != word { return nil }
-            case .parameter(let name):
-                if word.isEmpty { return nil }
-                values[name] = String(word)
-            }
-        }
-        return values
-    }
-}

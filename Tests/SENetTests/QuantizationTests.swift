@@ -140,20 +140,6 @@ struct QuantizationTests {
         }
     }
 
-    private func calibrated(
-        _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
-    ) throws -> Quantizer {
-        Engine.prepareProcess()
-        let quantizer = try Quantizer(source, height: height, width: width, threads: threads)
-        let session = try Session(plan: quantizer.plan, threads: threads, largestBatch: images.count)
-        for pass in 0..<Quantizer.passes {
-            for (index, image) in images.enumerated() { _ = session.input(index).update(from: image) }
-            quantizer.observe(session, images: images.count, pass: pass)
-            if pass == 0 { quantizer.finishFirstPass() }
-        }
-        return quantizer
-    }
-
     private func quantize(
         _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
     ) throws -> QuantizedModel {

@@ -12,7 +12,7 @@ struct LinearStep: WeightedStep {
     let input: ValueID
     let output: ValueID
 
-    private var inputs: Int { layer.weight.shape[1] }
+    var inputs: Int { layer.weight.shape[1] }
     private var outputs: Shape { Shape(channels: layer.weight.shape[0], height: 1, width: 1) }
 
     /// Blocks of 16 outputs an item: enough items for a few threads, few enough that taking the mean in each does not count.
@@ -28,13 +28,16 @@ struct LinearStep: WeightedStep {
 
     var scratchBytes: Int { mean == nil ? 0 : inputs.roundedUp(toMultipleOf: Shape.block) * MemoryLayout<Float>.stride }
 
+    /// What the layer is applied to: its input or, in the frame's scratch, the mean of it.
+    func vector(in frame: Frame) -> UnsafePointer<Float> {
+        let input = frame.floats(input)
+        guard let mean else { return UnsafePointer(input) }
+        mean.take(input, channels: inputs, to: frame.floatScratch, frame, factors: packedCount + outputs.blockedCount)
+        return UnsafePointer(frame.floatScratch)
+    }
+
     func run(_ item: Int, in frame: Frame) {
-        var vector = frame.floats(input)
-        if let mean {
-            mean.take(
-                vector, channels: inputs, to: frame.floatScratch, frame, factors: packedCount + outputs.blockedCount)
-            vector = frame.floatScratch
-        }
+        let vector = vector(in: frame)
         let block = item * blocks
         let kernels = frame.kernels.pointee
         let (weights, bias) = (frame.floatWeights(), frame.floatWeights(packedCount))

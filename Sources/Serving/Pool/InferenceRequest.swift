@@ -21,6 +21,8 @@ public struct InferenceRequest: Sendable {
     public var model: Model
     /// Whether the answer holds the gates of the network's blocks.
     public var wantsGates: Bool
+    /// Whether the answer holds the image's features; only a model whose plan has them gives any.
+    public var wantsFeatures = false
     /// When nobody waits for the answer any more.
     public var deadline: ContinuousClock.Instant?
     /// Who asks: an address, say. What it has in flight is held to one client's share; empty where there is but one.

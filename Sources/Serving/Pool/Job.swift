@@ -66,6 +66,7 @@ final class PendingRequest: Sendable {
 
     let model: Model
     let wantsGates: Bool
+    let wantsFeatures: Bool
     let deadline: ContinuousClock.Instant?
     let client: String
     /// What it asks of ordinary decoders, as estimated.
@@ -77,6 +78,7 @@ final class PendingRequest: Sendable {
     init(_ request: InferenceRequest, ordinaryDecode: Duration = .zero, answer: @escaping @Sendable ([Answer]) -> Void) {
         model = request.model
         wantsGates = request.wantsGates
+        wantsFeatures = request.wantsFeatures
         deadline = request.deadline
         client = request.client
         self.ordinaryDecode = ordinaryDecode

@@ -103,7 +103,8 @@ extension EnginePool {
                 .success(
                     Inference(
                         logits: logits, image: job.stage.image, decode: decode ?? .zero, queue: queue, inference: inference,
-                        batchSize: jobs.count, gates: gates[index])))
+                        batchSize: jobs.count, gates: gates[index],
+                        features: job.request.wantsFeatures ? session.features(index).map { Array($0) } : nil)))
         }
     }
 

@@ -1,0 +1,68 @@
+import HTTPServer
+import Serving
+
+extension Dialect {
+    /// This server's own: `POST /embed`, images in, features out.
+    package static func embed(deadlines: Deadlines) -> Dialect {
+        Dialect(
+            routes: [
+                Route(
+                    method: "POST", path: "/embed",
+                    action: .inference { (call, pool) throws(Problem) in
+                        let query = try EmbedQuery(call.head, pool)
+                        var request = InferenceRequest(inputs: [], model: query.model, client: call.head.clientAddress)
+                        request.deadline = try deadlines.deadline(of: call.head)
+                        try request.wantFeatures()
+                        return Intake(request: request) { (request, inference) throws(Problem) in
+                            inference.inputs = try request.images(["image"]).map { .image($0) }
+                            let receive = request.received
+                            return { query.isBinary ? query.bytes($0) : query.json($0, receive: receive) }
+                        }
+                    })
+            ],
+            description: .embed, refusal: \.response)
+    }
+}
+
+/// What the head of a request to `/embed` asks for.
+private struct EmbedQuery: Sendable {
+    var model: Model
+    /// To the Euclidean norm 1.
+    var isNormalized: Bool
+    /// Rows of float32, little-endian, and nothing else.
+    var isBinary: Bool
+
+    init(_ head: RequestHead, _ pool: EnginePool) throws(Problem) {
+        model = try pool.model(named: head.query("model"))
+        let normalize = head.query("normalize") ?? "0"
+        guard ["0", "1"].contains(normalize) else { throw .badParameter("normalize must be 0 or 1, not '\(normalize)'") }
+        isNormalized = normalize == "1"
+        isBinary = head.accepts("application/octet-stream")
+    }
+
+    func json(_ results: [Result<Inference, InferenceError>], receive: Duration) -> Response {
+        .json(
+            JSONWriter.text(
+                ImageAnswer(model: model, results: results, receive: receive) { inference, writer in
+                    writer.field("embedding", inference.embedding(isNormalized: isNormalized))
+                }))
+    }
+
+    /// A row an image. There is no place in it for an error: the first one is the answer.
+    func bytes(_ results: [Result<Inference, InferenceError>]) -> Response {
+        var body: [UInt8] = []
+        for (index, result) in results.enumerated() {
+            switch result {
+            case .success(let inference):
+                for value in inference.embedding(isNormalized: isNormalized) ?? [] {
+                    withUnsafeBytes(of: value.bitPattern.littleEndian) { body.append(contentsOf: $0) }
+                }
+            case .failure(let error):
+                var problem = Problem(error)
+                problem.detail = "image \(index + 1) of \(results.count): \(problem.detail)"
+                return problem.response
+            }
+        }
+        return Response(status: 200, headers: [("Content-Type", "application/octet-stream")], body: body)
+    }
+}
