@@ -79,7 +79,7 @@ struct FeatureTests {
         )
         let folder = try TemporaryFolder()
         if precision == .int8 {
-            try calibrated(source, on: images).quantize().write(to: folder.path("int8"))
+            try Quantizer.quantized(source, on: images).write(to: folder.path("int8"))
             source = try ModelSource(folder: folder.path("int8"))
         }
         let plan = try source.plan(precision: precision, kernels: .prepared(name), threads: 2)
