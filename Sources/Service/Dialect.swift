@@ -13,7 +13,9 @@ package struct Dialect: Sendable {
 extension Dialect {
     /// All that are spoken, the server's own first.
     package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics) -> [Dialect] {
-        let dialects: [Dialect] = [.classify(deadlines: deadlines), .embed(deadlines: deadlines)]
+        let dialects: [Dialect] = [
+            .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
+        ]
         return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects)]
     }
 }

@@ -81,7 +81,7 @@ package struct Gateway: Sendable {
         do throws(Problem) {
             let (_, route, call) = try find(request.head)
             switch route.action {
-            case .page(let answer): responder.respond(try answer(call))
+            case .page(let answer): responder.respond(try answer(call).compressed(for: request.head))
             case .inference(let intake):
                 guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
                 let asked = try intake(call, pool)
@@ -90,7 +90,7 @@ package struct Gateway: Sendable {
                 inference.clientHasLeft = request.watch
                 let (model, head) = (inference.model, request.head)
                 pool.submit(inference) { results in
-                    responder.respond(answer(results, model, head, write))
+                    responder.respond(answer(results, model, head, write).compressed(for: head))
                 }
             }
         } catch {

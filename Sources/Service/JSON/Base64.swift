@@ -1,0 +1,69 @@
+/// RFC 4648.
+enum Base64 {
+    /// 64 for what is passed over, 255 for what is none.
+    private static let values: [UInt8] = {
+        var values = [UInt8](repeating: 255, count: 256)
+        for (value, character) in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8.enumerated() {
+            values[Int(character)] = UInt8(value)
+        }
+        values[Int(UInt8(ascii: "-"))] = 62
+        values[Int(UInt8(ascii: "_"))] = 63
+        for blank in [0x20, 0x0A, 0x0D, 0x09] { values[blank] = 64 }
+        return values
+    }()
+
+    /// What base64 in either alphabet stands for, padded or not, with blanks and line breaks; as it stands in a JSON string, where slashes and
+    /// line breaks may be escaped.
+    ///
+    /// - Returns: nil where it is none.
+    static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+        var isValid = true
+        let decoded = [UInt8](unsafeUninitializedCapacity: text.count / 4 * 3 + 3) { bytes, count in
+            values.withUnsafeBufferPointer { values in
+                var (bits, kept): (UInt32, Int) = (0, 0)
+                var at = 0
+                while at < text.count {
+                    var character = text[at]
+                    at += 1
+                    if character == UInt8(ascii: "\\"), at < text.count {
+                        // An escaped slash is itself; an escaped n, r or t is a blank.
+                        character = text[at] == UInt8(ascii: "/") ? text[at] : "nrt".utf8.contains(text[at]) ? 0x20 : 0
+                        at += 1
+                    }
+                    let value = values[Int(character)]
+                    if value < 64 {
+                        bits = bits << 6 | UInt32(value)
+                        kept += 1
+                        if kept == 4 {
+                            bytes[count] = UInt8(truncatingIfNeeded: bits >> 16)
+                            bytes[count + 1] = UInt8(truncatingIfNeeded: bits >> 8)
+                            bytes[count + 2] = UInt8(truncatingIfNeeded: bits)
+                            count += 3
+                            (bits, kept) = (0, 0)
+                        }
+                    } else if character == UInt8(ascii: "=") {
+                        // Padding ends it: after it come only padding and blanks, to a whole group.
+                        let rest = text[at...].filter { values[Int($0)] != 64 }
+                        isValid = rest.allSatisfy { $0 == UInt8(ascii: "=") } && kept >= 2 && kept + 1 + rest.count == 4
+                        at = text.count
+                    } else if value != 64 {
+                        isValid = false
+                        return
+                    }
+                }
+                switch kept {
+                case 0: break
+                case 2:
+                    bytes[count] = UInt8(truncatingIfNeeded: bits >> 4)
+                    count += 1
+                case 3:
+                    bytes[count] = UInt8(truncatingIfNeeded: bits >> 10)
+                    bytes[count + 1] = UInt8(truncatingIfNeeded: bits >> 2)
+                    count += 2
+                default: isValid = false
+                }
+            }
+        }
+        return isValid ? decoded : nil
+    }
+}
