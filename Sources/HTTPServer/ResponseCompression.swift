@@ -7,10 +7,14 @@ extension Response {
     /// The response as the client takes it: compressed where the request's `Accept-Encoding` has gzip or deflate (RFC 9110, section 12.5.3)
     /// and the body is larger than 1 KiB.
     public func compressed(for head: RequestHead) -> Response {
-        guard body.count > Self.leastCompressed, !headers.contains(where: { equalIgnoringCase($0.0, "Content-Encoding") }) else { return self }
+        guard body.count > Self.leastCompressed, !headers.contains(where: { equalIgnoringCase($0.0, "Content-Encoding") }) else {
+            return self
+        }
         var response = self
         response.headers.append(("Vary", "Accept-Encoding"))
-        guard let coding = head.acceptedCoding, let bytes = deflated(body, asGzip: coding == "gzip"), bytes.count < body.count else {
+        guard let coding = head.acceptedCoding, let bytes = deflated(body, windowBits: coding == "gzip" ? MAX_WBITS + 16 : MAX_WBITS),
+            bytes.count < body.count
+        else {
             return response
         }
         response.headers.append(("Content-Encoding", coding))
@@ -35,9 +39,11 @@ extension RequestHead {
 }
 
 /// Fast rather than small: an answer should not take longer to compress than to send.
-private func deflated(_ body: [UInt8], asGzip: Bool) -> [UInt8]? {
+///
+/// - Parameter windowBits: `MAX_WBITS` for zlib's form, 16 more for gzip's.
+func deflated(_ body: [UInt8], windowBits: Int32) -> [UInt8]? {
     var stream = z_stream()
-    guard excite_deflate_init(&stream, 1, MAX_WBITS + (asGzip ? 16 : 0)) == Z_OK else { return nil }
+    guard excite_deflate_init(&stream, 1, windowBits) == Z_OK else { return nil }
     defer { deflateEnd(&stream) }
     let bound = Int(deflateBound(&stream, UInt(body.count)))
     var isComplete = false

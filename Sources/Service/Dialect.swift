@@ -4,6 +4,8 @@ import Serving
 /// A protocol that clients speak: a translation at the edge, never a second path. It says its routes, which read a request into the pool's
 /// and write its results, and how it words a refusal. Admission, batching, cancellation, the log and the metrics are the same for all.
 package struct Dialect: Sendable {
+    /// In the log and in metrics.
+    package var name: String
     package var routes: [Route]
     var description = APIDescription()
     /// An error in the protocol's own form.

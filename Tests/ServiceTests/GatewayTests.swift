@@ -32,7 +32,7 @@ struct GatewayTests {
                 guard let name = call.parameters["name"], name != "none" else { throw .badParameter("no such thing") }
                 return .plain(200, name)
             })
-        let service = try service(Dialect(routes: [route]) { .plain($0.status, "my own words: \($0.detail)") })
+        let service = try service(Dialect(name: "test", routes: [route]) { .plain($0.status, "my own words: \($0.detail)") })
         #expect(try service.get("/things/cat/size").text == "cat")
         let refused = try service.get("/things/none/size")
         #expect(refused.status == 400 && refused.text == "my own words: no such thing")
@@ -44,10 +44,11 @@ struct GatewayTests {
     @Test("calls paths with parameters by their pattern in metrics, so that clients make none up")
     func metrics() throws {
         let route = Route(method: "GET", path: "/things/{name}", action: .page { _ in .plain(200, "") })
-        let service = try service(Dialect(routes: [route]) { .plain($0.status, "") })
+        let service = try service(Dialect(name: "test", routes: [route]) { .plain($0.status, "") })
         for name in ["a", "b", "c"] { #expect(try service.get("/things/\(name)").status == 200) }
         let count = {
-            try Exposition(service.get("/metrics").text).value("excite_requests_total", ["route": "/things/{name}", "status": "200"])
+            try Exposition(service.get("/metrics").text).value(
+                "excite_requests_total", ["route": "/things/{name}", "dialect": "test", "status": "200"])
         }
         #expect(try eventually { try count() == 3 })
     }
@@ -66,7 +67,7 @@ struct GatewayTests {
                     }
                 }
             })
-        let service = try service(Dialect(routes: [route], refusal: \.response))
+        let service = try service(Dialect(name: "test", routes: [route], refusal: \.response))
         let answer = try service.ask("POST", "/raw", body: [1])
         #expect(answer.status == 200)
         #expect((answer.json["logits"] as? [Double])?.count == 10)

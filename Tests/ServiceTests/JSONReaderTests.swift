@@ -42,7 +42,8 @@ struct JSONReaderTests {
         func blank() -> String { ["", "", "", " ", "\n", "\t \r"].randomElement(using: &generator) ?? "" }
         func string() -> String {
             let pieces = ["a", "ö", "😀", "\\n", "\\\"", "\\\\", "\\/", "\\u00e9", "\\uD83D\\ude00", " ", "{", "]", "\\b\\f\\r\\t"]
-            return "\"" + (0..<Int.random(in: 0...6, using: &generator)).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined() + "\""
+            return "\"" + (0..<Int.random(in: 0...6, using: &generator)).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
+                + "\""
         }
         let body: String
         switch Int.random(in: 0..<(depth < 4 ? 8 : 5), using: &generator) {
@@ -85,9 +86,12 @@ struct JSONReaderTests {
         switch (a, b) {
         case (let a as NSDictionary, let b as NSDictionary):
             a.count == b.count
-                && a.allSatisfy { key, value in (value as? NSObject).flatMap { one in (b[key] as? NSObject).map { isEqual(one, $0) } } ?? false }
+                && a.allSatisfy { key, value in
+                    (value as? NSObject).flatMap { one in (b[key] as? NSObject).map { isEqual(one, $0) } } ?? false
+                }
         case (let a as NSArray, let b as NSArray):
-            a.count == b.count && zip(a, b).allSatisfy { a, b in (a as? NSObject).flatMap { one in (b as? NSObject).map { isEqual(one, $0) } } ?? false }
+            a.count == b.count
+                && zip(a, b).allSatisfy { a, b in (a as? NSObject).flatMap { one in (b as? NSObject).map { isEqual(one, $0) } } ?? false }
         case (let a as NSNumber, let b as NSNumber): a.floatValue == b.floatValue
         default: a == b
         }
@@ -110,7 +114,9 @@ struct JSONReaderTests {
             // The middle to the next float, exactly, and a little beside it.
             let middle = (Double(float) + Double(float.nextUp)) / 2
             guard middle.isFinite, abs(middle) < 3e38 else { continue }
-            texts += [middle.description, middle.nextUp.description, String(format: "%.25e", middle), String(format: "%.17g", middle.nextDown)]
+            texts += [
+                middle.description, middle.nextUp.description, String(format: "%.25e", middle), String(format: "%.17g", middle.nextDown),
+            ]
         }
         for text in texts {
             let expected = try #require(Float(text))
@@ -119,14 +125,18 @@ struct JSONReaderTests {
         }
     }
 
-    @Test("what is no JSON is refused with the place", arguments: [
-        ("[1,]", 3), ("[1 2]", 3), ("{\"a\" 1}", 5), ("{1:2}", 1), ("01", 1), ("1.", 0), (".5", 0), ("+1", 0), ("1e", 0), ("-", 0), ("NaN", 0),
-        ("-Infinity", 0), ("tru", 0), ("nulL", 0), ("\"\u{1}\"", 1), ("\"\\x\"", 4), ("\"\\ud800\"", 8), ("\"\\udc00\"", 8), ("[1]]", 3), ("", 0),
-        (String(repeating: "[", count: 40), 32), ("1e39", 0), ("\"", 1),
-    ])
+    @Test(
+        "what is no JSON is refused with the place",
+        arguments: [
+            ("[1,]", 3), ("[1 2]", 3), ("{\"a\" 1}", 5), ("{1:2}", 1), ("01", 0), ("1.", 0), (".5", 0), ("+1", 0), ("1e", 0), ("-", 1),
+            ("NaN", 0),
+            ("-Infinity", 1), ("tru", 0), ("nulL", 0), ("\"\u{1}\"", 1), ("\"\\x\"", 4), ("\"\\ud800\"", 8), ("\"\\udc00\"", 8),
+            ("[1]]", 3), ("", 0),
+            (String(repeating: "[", count: 40), 32), ("1e39", 0), ("\"", 1),
+        ])
     func refused(text: String, offset: Int) {
         let error = #expect(throws: JSONError.self) { _ = try read(text) { (reader) throws(JSONError) in try Self.value(&reader) } }
-        #expect(error?.offset == offset || text == "01", "\(text): \(error?.description ?? "")")
+        #expect(error?.offset == offset, "\(text): \(error?.description ?? "")")
     }
 
     @Test("tensors have a shape, or are refused")
@@ -139,7 +149,9 @@ struct JSONReaderTests {
         #expect(try tensor("[]") == ([0], []))
         #expect(try tensor("[[],[]]") == ([2, 0], []))
         #expect(try tensor("5") == ([], [5]))
-        for text in ["[1,[2]]", "[[1],2]", "[[1,2],[3]]", "[[1],[2,3]]", "[[],[1]]", "[[[1]],[2]]", "[\"a\"]", "[null]", "[[1,2],[[3,4]]]", "[true]"] {
+        for text in [
+            "[1,[2]]", "[[1],2]", "[[1,2],[3]]", "[[1],[2,3]]", "[[],[1]]", "[[[1]],[2]]", "[\"a\"]", "[null]", "[[1,2],[[3,4]]]", "[true]",
+        ] {
             #expect(throws: JSONError.self, "\(text)") { try tensor(text) }
         }
         #expect(try tensor("[1,2,3]", limit: 3).values.count == 3)

@@ -20,7 +20,7 @@ enum Base64 {
         var isValid = true
         let decoded = [UInt8](unsafeUninitializedCapacity: text.count / 4 * 3 + 3) { bytes, count in
             values.withUnsafeBufferPointer { values in
-                var (bits, kept): (UInt32, Int) = (0, 0)
+                var (bits, kept, padding): (UInt32, Int, Int) = (0, 0, 0)
                 var at = 0
                 while at < text.count {
                     var character = text[at]
@@ -31,7 +31,9 @@ enum Base64 {
                         at += 1
                     }
                     let value = values[Int(character)]
-                    if value < 64 {
+                    if character == UInt8(ascii: "=") {
+                        padding += 1
+                    } else if value < 64, padding == 0 {
                         bits = bits << 6 | UInt32(value)
                         kept += 1
                         if kept == 4 {
@@ -41,16 +43,13 @@ enum Base64 {
                             count += 3
                             (bits, kept) = (0, 0)
                         }
-                    } else if character == UInt8(ascii: "=") {
-                        // Padding ends it: after it come only padding and blanks, to a whole group.
-                        let rest = text[at...].filter { values[Int($0)] != 64 }
-                        isValid = rest.allSatisfy { $0 == UInt8(ascii: "=") } && kept >= 2 && kept + 1 + rest.count == 4
-                        at = text.count
                     } else if value != 64 {
                         isValid = false
                         return
                     }
                 }
+                // Padding fills a group.
+                isValid = padding == 0 || kept + padding == 4
                 switch kept {
                 case 0: break
                 case 2:

@@ -295,7 +295,9 @@ package struct JSONReader {
             number.append(value)
             at += 1
         }
-        guard at > first, at == first + 1 || bytes[first] != UInt8(ascii: "0") else { throw error("this is no JSON number") }
+        guard at > first, at == first + 1 || bytes[first] != UInt8(ascii: "0") else {
+            throw error("this is no JSON number, which begins with a digit that is not 0, or with a lone 0")
+        }
         if at < end, bytes[at] == UInt8(ascii: ".") {
             at += 1
             let fraction = at

@@ -61,6 +61,7 @@ extension Dialect {
                 return .json(JSONWriter.text((readiness.pool?.models ?? []).map { RepositoryEntry(name: $0.name, unavailable: state) }))
             })
         return Dialect(
+            name: "open-inference",
             routes: page("/v2") { _ in .json { $0.writeServerMetadata() } }
                 + health("live") { true } + health("ready") { readiness.notReady == nil }
                 + modelPage("") { model, pool in .json { $0.writeMetadata(of: model) } }

@@ -13,7 +13,8 @@ extension APIDescription {
 
     private static func answer(_ schema: String, _ description: String, errors: [String] = []) -> String {
         let errors = errors.map { ##""\##($0)": \##(refusal)"## }
-        let good = ##""200": {"description": "\##(description)", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/\##(schema)"}}}}"##
+        let good =
+            ##""200": {"description": "\##(description)", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/\##(schema)"}}}}"##
         return ##""responses": {\##(([good] + errors).joined(separator: ", "))}"##
     }
 
@@ -22,10 +23,22 @@ extension APIDescription {
             ##""/v2": {"get": {"operationId": "serverMetadata", "summary": "Name, version, extensions.", \##(answer("ServerMetadata", "What the server speaks."))}}"##,
             ##""/v2/health/live": {"get": {"operationId": "serverLive", "summary": "Whether the process answers.", \##(answer("Live", "It does."))}}"##,
             ##""/v2/health/ready": {"get": {"operationId": "serverReady", "summary": "Whether models are ready.", "responses": {"200": {"description": "They are.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}, "503": {"description": "They are not.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}}}}"##,
-            model("", "get", "modelMetadata", ##""summary": "A model's input and output.", \##(answer("ModelMetadata", "As a tensor; images are taken as BYTES, too.", errors: ["404", "503"]))"##),
-            model("/ready", "get", "modelReady", ##""summary": "Whether a model can be asked.", "responses": {"200": {"description": "It can.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelReady"}}}}, "404": \##(refusal), "503": {"description": "Not now.", "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/ModelReady"}, {"$ref": "#/components/schemas/InferenceError"}]}}}}}"##),
-            model("/config", "get", "modelConfiguration", ##""summary": "As Triton's configuration has it.", \##(answer("ModelConfiguration", "Largest batch, input, output.", errors: ["404", "503"]))"##),
-            model("/stats", "get", "modelStatistics", ##""summary": "What has become of a model's inputs.", \##(answer("ModelStatistics", "Counts, and nanoseconds altogether.", errors: ["404", "503"]))"##),
+            model(
+                "", "get", "modelMetadata",
+                ##""summary": "A model's input and output.", \##(answer("ModelMetadata", "As a tensor; images are taken as BYTES, too.", errors: ["404", "503"]))"##
+            ),
+            model(
+                "/ready", "get", "modelReady",
+                ##""summary": "Whether a model can be asked.", "responses": {"200": {"description": "It can.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelReady"}}}}, "404": \##(refusal), "503": {"description": "Not now.", "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/ModelReady"}, {"$ref": "#/components/schemas/InferenceError"}]}}}}}"##
+            ),
+            model(
+                "/config", "get", "modelConfiguration",
+                ##""summary": "As Triton's configuration has it.", \##(answer("ModelConfiguration", "Largest batch, input, output.", errors: ["404", "503"]))"##
+            ),
+            model(
+                "/stats", "get", "modelStatistics",
+                ##""summary": "What has become of a model's inputs.", \##(answer("ModelStatistics", "Counts, and nanoseconds altogether.", errors: ["404", "503"]))"##
+            ),
             model(
                 "/infer", "post", "infer",
                 #"""

@@ -91,7 +91,9 @@ struct OpenInferenceInput {
 
     private func numbers(_ binary: inout BinaryTensors, count: Int) throws(Problem) -> [Float] {
         if let binarySize { return try binary.floats(count, size: binarySize) }
-        guard case .numbers(let values) = data else { throw .badInference("an FP32 input needs numbers as its 'data', or a binary_data_size") }
+        guard case .numbers(let values) = data else {
+            throw .badInference("an FP32 input needs numbers as its 'data', or a binary_data_size")
+        }
         guard values.count == count else { throw .badInference("the data has \(values.count) numbers, the shape says \(count)") }
         return values
     }
@@ -134,7 +136,8 @@ struct BinaryTensors {
     private static func floats(_ bytes: UnsafeRawBufferPointer) -> [Float] {
         let values = [Float](unsafeUninitializedCapacity: bytes.count / MemoryLayout<Float>.size) { values, count in
             count = values.count
-            UnsafeMutableRawBufferPointer(values).copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<(count * MemoryLayout<Float>.size)]))
+            UnsafeMutableRawBufferPointer(values).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: bytes[..<(count * MemoryLayout<Float>.size)]))
         }
         #if _endian(big)
             return values.map { Float(bitPattern: UInt32(littleEndian: $0.bitPattern)) }

@@ -29,7 +29,9 @@ struct OpenInferenceRequest: Sendable {
         }
         let length = try Self.headerLength(request.head, body: part.count)
         let result: Result<OpenInferenceRequest, Problem> = part.withBytes { bytes in
-            do throws(Problem) { return .success(try OpenInferenceRequest(bytes, headerLength: length, model)) } catch { return .failure(error) }
+            do throws(Problem) { return .success(try OpenInferenceRequest(bytes, headerLength: length, model)) } catch {
+                return .failure(error)
+            }
         }
         self = try result.get()
     }
@@ -96,7 +98,9 @@ struct OpenInferenceRequest: Sendable {
                 }
             case "outputs":
                 try reader.array { (reader) throws(JSONError) in
-                    guard outputs.count < OpenInferenceOutput.allCases.count else { throw reader.error("there are more outputs than the model has") }
+                    guard outputs.count < OpenInferenceOutput.allCases.count else {
+                        throw reader.error("there are more outputs than the model has")
+                    }
                     outputs.append(try output(&reader, model))
                 }
             default: try reader.skip()
