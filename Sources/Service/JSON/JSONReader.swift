@@ -115,7 +115,7 @@ package struct JSONReader {
         switch try kind() {
         case .object: try object { (reader, _) throws(JSONError) in try reader.skip() }
         case .array: try array { (reader) throws(JSONError) in try reader.skip() }
-        case .string: _ = try rawString()
+        case .string: _ = try text(rawString())
         case .number: _ = try decimal()
         case .bool: _ = try bool()
         case .null: try null()
@@ -162,10 +162,14 @@ package struct JSONReader {
 
     /// A string of at most 64 KiB, its escapes resolved.
     package mutating func string() throws(JSONError) -> String {
-        let (range, hasEscapes) = try rawString()
-        guard range.count <= Self.stringLimit else { throw error("a string is longer than \(Self.stringLimit >> 10) KiB") }
-        let raw = bytes[range]
-        guard let text = hasEscapes ? unescaped(raw) : String(validating: raw, as: UTF8.self) else {
+        let raw = try rawString()
+        guard raw.range.count <= Self.stringLimit else { throw error("a string is longer than \(Self.stringLimit >> 10) KiB") }
+        return try text(raw)
+    }
+
+    private func text(_ raw: (range: Range<Int>, hasEscapes: Bool)) throws(JSONError) -> String {
+        let content = bytes[raw.range]
+        guard let text = raw.hasEscapes ? unescaped(content) : String(validating: content, as: UTF8.self) else {
             throw error("a string is no UTF-8 text, or has an escape that is none")
         }
         return text

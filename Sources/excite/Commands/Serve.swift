@@ -23,7 +23,7 @@ struct Serve: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "A model's folder, or the name of a pulled model; repeat it for several. (default: the model that comes with the program)",
-            valueName: "model"))
+            discussion: "NAME=MODEL serves it as NAME; else it is called as its config.json says.", valueName: "model"))
     var model: [String] = environment("model")
 
     @OptionGroup var modelsFolder: ModelsFolderOptions
@@ -53,10 +53,15 @@ struct Serve: AsyncParsableCommand {
         for name in try unknownEnvironmentVariables() {
             logger.warning("an environment variable is not known, and ignored", metadata: ["name": .string(name)])
         }
-        let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
+        let models = try model.isEmpty ? [(nil, EmbeddedModel.folder())] : model.map { try ModelLocation.named($0, in: modelsFolder.folder) }
         let images = imageOptions
         let configuration = ClassifierService.Configuration(
-            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, precision: precisionOptions.chosen,
+            sources: {
+                try models.map { name, folder in
+                    let source = images.source(try ModelSource(folder: folder))
+                    return name.map { source.named($0) } ?? source
+                }
+            }, precision: precisionOptions.chosen,
             pool: poolOptions.configuration(threadOptions, imageOptions), server: serverOptions.configuration,
             deadlines: poolOptions.deadlines, drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
