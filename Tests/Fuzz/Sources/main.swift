@@ -5,7 +5,8 @@ import Foundation
 
 let targets: [String: FuzzTarget] = [
     "jpeg": decodeImage, "png": decodePNG, "webp": decodeImage, "multipart": parseMultipart, "safetensors": readSafeTensors,
-    "head": readRequests, "config": readConfiguration, "caffe": importNetwork, "pytorch": importNetwork,
+    "head": readRequests, "config": readConfiguration, "caffe": importNetwork, "pytorch": importNetwork, "json": readJSON,
+    "inference": readInference,
 ]
 
 guard CommandLine.arguments.count > 1, let target = targets[CommandLine.arguments[1]] else {
