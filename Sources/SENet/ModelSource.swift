@@ -43,13 +43,6 @@ public struct ModelSource: Sendable {
         return source
     }
 
-    /// The same under another name, which requests then call it by.
-    public func named(_ name: String) -> ModelSource {
-        var source = self
-        source.configuration.fullName = name
-        return source
-    }
-
     /// What it is computed in where nothing else is asked for: int8 where it is quantised, else float32.
     public var standardPrecision: Precision { configuration.quantization == nil ? .float32 : .int8 }
 

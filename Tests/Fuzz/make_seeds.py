@@ -114,6 +114,7 @@ def inferences():
     words("inference", sorted(keys([json.loads((SEEDS / "inference" / name).read_bytes()[2:]) for name in ("image", "flat", "nested")])) + [
         '"binary_data_size":', '"binary_data_output":true', "1e400", "-1", "9223372036854775807", "null", "[]", "{}"])
     write("json", "values", b' {"a": [1, -0.5e+3, true, null, "\\ud83d\\ude00\\n\xc3\xa9"], "": {}} ')
+    write("json", "base64", b'"aGVsbG8\\/"')
     write("json", "tensor", b"[[1, 2.5e0], [0.1, 1e-45]]")
     write("json", "middles", b"[16777217, 1.00000017881393432617187500, 3.4028235677973362e38, 7.006492321624085e-46, 123456789012345678901234567890]")
     words("json", ["1e", "e-", "-0.", "1e38", "1e-45", "00000000000000000000", "\\u00", "\\ud8", "\\udc", "true", "false", "null", "[[", "]]", "{\"", "\":"])

@@ -23,8 +23,13 @@ struct Serve: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "A model's folder, or the name of a pulled model; repeat it for several. (default: the model that comes with the program)",
-            discussion: "NAME=MODEL serves it as NAME; else it is called as its config.json says.", valueName: "model"))
+            valueName: "model"))
     var model: [String] = environment("model")
+
+    @Option(
+        help: ArgumentHelp(
+            "What requests are to call the model; repeat it as --model is. (default: its architecture and tag)", valueName: "name"))
+    var modelName: [String] = environment("model-name")
 
     @OptionGroup var modelsFolder: ModelsFolderOptions
     @OptionGroup var threadOptions: ThreadOptions
@@ -42,6 +47,11 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var logOptions: LogOptions
 
     func validate() throws {
+        let models = max(1, model.count)
+        guard modelName.count <= models else {
+            throw ValidationError("--model-name is given \(modelName.count) times, but there are \(models) models")
+        }
+        guard modelName.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("--model-name must not be empty") }
         try require("--drain-delay", drainDelay, in: 0...3600, "seconds")
         try require("--drain-timeout", drainTimeout, in: 0...3600, "seconds")
     }
@@ -53,16 +63,12 @@ struct Serve: AsyncParsableCommand {
         for name in try unknownEnvironmentVariables() {
             logger.warning("an environment variable is not known, and ignored", metadata: ["name": .string(name)])
         }
-        let models = try model.isEmpty ? [(nil, EmbeddedModel.folder())] : model.map { try ModelLocation.named($0, in: modelsFolder.folder) }
+        let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
         let images = imageOptions
         let configuration = ClassifierService.Configuration(
-            sources: {
-                try models.map { name, folder in
-                    let source = images.source(try ModelSource(folder: folder))
-                    return name.map { source.named($0) } ?? source
-                }
-            }, precision: precisionOptions.chosen,
-            pool: poolOptions.configuration(threadOptions, imageOptions), server: serverOptions.configuration,
+            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, names: modelName,
+            precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions),
+            server: serverOptions.configuration,
             deadlines: poolOptions.deadlines, drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
         var quiet = Logger(label: "excite.lifecycle")

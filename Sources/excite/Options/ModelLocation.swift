@@ -4,18 +4,6 @@ import SENet
 
 /// Finds the folder that a model's name stands for.
 enum ModelLocation {
-    /// `NAME=MODEL` for a model that requests are to call by that name, or a model alone. A folder with `=` in its path is itself.
-    ///
-    /// - Throws: `ModelError.file` as `folder(_:in:)` does, and for an empty name.
-    static func named(_ text: String, in models: ModelsFolder) throws(ModelError) -> (name: String?, folder: String) {
-        guard !FileManager.default.fileExists(atPath: text), let sign = text.firstIndex(of: "=") else {
-            return (nil, try folder(text, in: models))
-        }
-        let name = String(text[..<sign])
-        guard !name.isEmpty else { throw .file("--model \(text): there is no name before the '='") }
-        return (name, try folder(String(text[sign...].dropFirst()), in: models))
-    }
-
     /// A folder by its path; a pulled model as `owner/name`, or by its name alone where that is clear; a model that comes with the program.
     ///
     /// - Throws: `ModelError.file` for an empty name, and for that of a model that could be pulled and is not there.

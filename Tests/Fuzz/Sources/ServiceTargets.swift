@@ -14,6 +14,9 @@ func readJSON(_ bytes: UnsafeRawBufferPointer) {
         let value = try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
         require(value != nil, "read, but no JSON")
     }
+    if let decoded = try? JSONReader.read(bytes, { (reader) throws(JSONError) in try reader.base64() }) {
+        require(decoded.count <= bytes.count / 4 * 3 + 3, "more bytes than base64 has room for")
+    }
     let tensor = try? JSONReader.read(bytes) { (reader) throws(JSONError) in try reader.tensor(limit: 4096) }
     guard let (shape, values) = tensor else { return }
     require(shape.reduce(1, *) == values.count, "\(values.count) numbers of shape \(shape)")
@@ -60,6 +63,7 @@ func readTensors(_ bytes: UnsafeRawBufferPointer) {
 private let model: Model = {
     let json =
         #"{"architecture": "seresnet18", "num_classes": 4, "model_args": {"layers": [1, 1, 1, 1], "channels": [16, 16, 16, 16]}, "pretrained_cfg": {"input_size": [3, 8, 8]}}"#
+    Engine.prepareProcess()
     let model = Result { try Model(ModelSource(configuration: Configuration(json: Data(json.utf8))), threads: 1) }
     switch model {
     case .success(let model): return model
