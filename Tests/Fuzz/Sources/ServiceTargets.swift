@@ -22,7 +22,9 @@ func readJSON(_ bytes: UnsafeRawBufferPointer) {
     require(shape.reduce(1, *) == values.count, "\(values.count) numbers of shape \(shape)")
     let words = String(decoding: bytes, as: UTF8.self).split { "[], \n\r\t".contains($0) }
     require(words.count == values.count, "\(values.count) numbers of \(words.count) words")
-    for (word, value) in zip(words, values) { require(strtof(String(word), nil).bitPattern == value.bitPattern, "\(word) is read as \(value)") }
+    for (word, value) in zip(words, values) {
+        require(strtof(String(word), nil).bitPattern == value.bitPattern, "\(word) is read as \(value)")
+    }
 }
 
 private func readValue(_ reader: inout JSONReader) throws(JSONError) {
@@ -61,8 +63,10 @@ func readTensors(_ bytes: UnsafeRawBufferPointer) {
 
 /// A network of 8 × 8 pixels, so that a tensor fits an input of libFuzzer's.
 private let model: Model = {
-    let json =
-        #"{"architecture": "seresnet18", "num_classes": 4, "model_args": {"layers": [1, 1, 1, 1], "channels": [16, 16, 16, 16]}, "pretrained_cfg": {"input_size": [3, 8, 8]}}"#
+    let json = """
+        {"architecture": "seresnet18", "num_classes": 4, "model_args": {"layers": [1, 1, 1, 1], "channels": [16, 16, 16, 16]},
+         "pretrained_cfg": {"input_size": [3, 8, 8]}}
+        """
     Engine.prepareProcess()
     let model = Result { try Model(ModelSource(configuration: Configuration(json: Data(json.utf8))), threads: 1) }
     switch model {
