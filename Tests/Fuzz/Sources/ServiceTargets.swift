@@ -56,7 +56,7 @@ func readTensors(_ bytes: UnsafeRawBufferPointer) {
         require(elements.reduce(0) { $0 + $1.count + 4 } == body.count && elements.count == count, "elements that are not all of the bytes")
     } else {
         guard let tensors = try? binary.tensors(count, of: 3, size: body.count) else { return }
-        require(tensors.count == count && tensors.allSatisfy { $0.count == 3 } && body.count == 12 * count, "tensors of another size")
+        require(tensors.count == count && tensors.allSatisfy { $0.valueCount == 3 } && body.count == 12 * count, "tensors of another size")
     }
     require(binary.count == 0, "bytes are left")
 }
@@ -81,5 +81,5 @@ func readInference(_ bytes: UnsafeRawBufferPointer) {
     let length = min(Int(bytes[0]) | Int(bytes[1]) << 8, body.count)
     guard let request = try? OpenInferenceRequest(body, headerLength: length, model) else { return }
     require((1...4096).contains(request.inputs.count) && (1...3).contains(request.outputs.count), "a request without inputs or outputs")
-    for case .tensor(let values) in request.inputs { require(values.count == model.plan.inputShape.count, "a tensor of another size") }
+    for case .tensor(let values) in request.inputs { require(values.valueCount == model.plan.inputShape.count, "a tensor of another size") }
 }

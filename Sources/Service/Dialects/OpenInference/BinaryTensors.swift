@@ -2,7 +2,7 @@ import HTTPServer
 import Imaging
 import Serving
 
-/// The tensors that follow a request's JSON, little-endian, in the order of the inputs. Image files among them are not copied.
+/// The tensors that follow a request's JSON, little-endian, in the order of the inputs. Nothing of them is copied.
 struct BinaryTensors {
     private var rest: Part
 
@@ -22,29 +22,16 @@ struct BinaryTensors {
     /// So many tensors of so many float32 each.
     ///
     /// - Parameter size: how many bytes they are said to take.
-    mutating func tensors(_ count: Int, of length: Int, size: Int) throws(Problem) -> [[Float]] {
+    mutating func tensors(_ count: Int, of length: Int, size: Int) throws(Problem) -> [Part] {
         let needed = count * length * MemoryLayout<Float>.size
         guard size == needed else { throw .badInference("binary_data_size is \(size), but \(count * length) FP32 take \(needed) bytes") }
         return Self.tensors(try take(size), of: length)
     }
 
     /// - Precondition: the bytes are those of whole tensors.
-    private static func tensors(_ bytes: Part, of length: Int) -> [[Float]] {
+    private static func tensors(_ bytes: Part, of length: Int) -> [Part] {
         let size = length * MemoryLayout<Float>.size
-        return bytes.withBytes { bytes in
-            stride(from: 0, to: bytes.count, by: size).map { start in
-                let tensor = UnsafeRawBufferPointer(rebasing: bytes[start..<start + size])
-                let values = [Float](unsafeUninitializedCapacity: length) { values, count in
-                    UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(values)[..<size]).copyMemory(from: tensor)
-                    count = length
-                }
-                #if _endian(big)
-                    return values.map { Float(bitPattern: UInt32(littleEndian: $0.bitPattern)) }
-                #else
-                    return values
-                #endif
-            }
-        }
+        return stride(from: 0, to: bytes.count, by: size).map { bytes.slice($0..<$0 + size) }
     }
 
     /// So many strings of bytes, each behind its length in four bytes.

@@ -41,7 +41,7 @@ extension Dialect {
                         swap(&inference.inputs, &asked.inputs)
                         if let timeout = asked.timeout { inference.deadline = deadlines.deadline(of: request.head, asked: timeout) }
                         if asked.outputs.contains(where: { $0.name == .features }) { try inference.wantFeatures() }
-                        // Tensors and decoded base64 are copies of the body, and count as it does until they are answered.
+                        // What JSON holds is a copy of the body, about as large, and counts as it does until it is answered.
                         return { [asked, model = inference.model, share = request.share] results in
                             withExtendedLifetime(share) { asked.answer(results, model) }
                         }
