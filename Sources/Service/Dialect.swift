@@ -4,6 +4,8 @@ import Serving
 /// A protocol that clients speak: a translation at the edge, never a second path. It says its routes, which read a request into the pool's
 /// and write its results, and how it words a refusal. Admission, batching, cancellation, the log and the metrics are the same for all.
 package struct Dialect: Sendable {
+    /// In the log and in metrics.
+    package var name: String
     package var routes: [Route]
     var description = APIDescription()
     /// An error in the protocol's own form.
@@ -14,7 +16,8 @@ extension Dialect {
     /// All that are spoken, the server's own first.
     package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics) -> [Dialect] {
         let dialects: [Dialect] = [
-            .classify(deadlines: deadlines), .embed(deadlines: deadlines), .torchServe(deadlines: deadlines, readiness: readiness),
+            .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
+            .torchServe(deadlines: deadlines, readiness: readiness),
         ]
         return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects)]
     }

@@ -49,10 +49,12 @@ package struct Gateway: Sendable {
         return nil
     }
 
-    /// What a path is called in metrics, and whether it is asked routinely: paths that clients make up are all one.
-    package func route(of head: RequestHead) -> (name: String, isRoutine: Bool) {
-        guard let methods = match(head.path)?.methods.values.map(\.route), let route = methods.first else { return ("other", false) }
-        return (route.path.description, route.isRoutine)
+    /// What a path and its dialect are called in metrics, and whether it is asked routinely: paths that clients make up are all one.
+    package func route(of head: RequestHead) -> (name: String, dialect: String, isRoutine: Bool) {
+        guard let methods = match(head.path)?.methods, let (dialect, route) = methods[head.method] ?? methods.first?.value else {
+            return ("other", fallback.name, false)
+        }
+        return (route.path.description, dialect.name, route.isRoutine)
     }
 
     private func find(_ head: RequestHead) throws(Problem) -> (dialect: Dialect, route: Route, call: Call) {
@@ -81,7 +83,7 @@ package struct Gateway: Sendable {
         do throws(Problem) {
             let (_, route, call) = try find(request.head)
             switch route.action {
-            case .page(let answer): responder.respond(try answer(call))
+            case .page(let answer): responder.respond(try answer(call).compressed(for: request.head))
             case .inference(let intake):
                 guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
                 let asked = try intake(call, pool)
@@ -90,7 +92,7 @@ package struct Gateway: Sendable {
                 inference.clientHasLeft = request.watch
                 let (model, head) = (inference.model, request.head)
                 pool.submit(inference) { results in
-                    responder.respond(answer(results, model, head, write))
+                    responder.respond(answer(results, model, head, write).compressed(for: head))
                 }
             }
         } catch {

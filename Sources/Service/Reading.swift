@@ -78,4 +78,4 @@ extension RequestHead {
     }
 }
 
-extension Part: EncodedImage {}
+extension Part: EncodedImage, EncodedTensor {}

@@ -73,14 +73,13 @@ struct FeatureTests {
         guard let name = Kernels.available(for: precision).first else { return }
         let images = formulaImages(3, height: 64, width: 64)
         var source = ModelSource(configuration: try .small())
-        let (weight, bias) = (
-            WeightFormula.values(try #require(source.network.parameters.dropLast().last)),
-            WeightFormula.values(try #require(source.network.parameters.last))
-        )
+        var weight = WeightFormula.values(try #require(source.network.parameters.dropLast().last))
+        let bias = WeightFormula.values(try #require(source.network.parameters.last))
         let folder = try TemporaryFolder()
         if precision == .int8 {
-            try calibrated(source, on: images).quantize().write(to: folder.path("int8"))
+            try Quantizer.quantized(source, on: images).write(to: folder.path("int8"))
             source = try ModelSource(folder: folder.path("int8"))
+            weight = weight.map(\.roundedToBFloat16)
         }
         let plan = try source.plan(precision: precision, kernels: .prepared(name), threads: 2)
         #expect(plan.precision == precision && plan.featureCount == 64)

@@ -43,7 +43,8 @@ struct GoldenLogitsTests {
             #expect(noise <= allowed, "image \(image): off by \(noise), allowed \(allowed)")
             let ratio = signalToNoise(found, reference)
             print("bf16 on \(instructionSet), \(test.name), image \(image): signal to noise \(Int(ratio.rounded())) dB")
-            #expect(ratio >= 12)
+            // In 13 of 169 images float32 is off by so much that what is allowed is more.
+            #expect(ratio >= min(12, signalToNoise(reference.map { $0 + allowed }, reference)))
             let best = golden.top5[image]
             let margin = (reference[best[0]] - reference[best[1]]) / golden.maxAbs
             if margin > 0.05 { #expect(found.indices.max { found[$0] < found[$1] } == best[0], "image \(image): another first class") }

@@ -53,8 +53,25 @@ struct QuantizationTests {
         let source = ModelSource(configuration: configuration)
         let folder = try TemporaryFolder()
         let path = folder.path("int8")
-        try quantize(source, on: drawn.inputs, height: drawn.height, width: drawn.width).write(to: path)
+        try Quantizer.quantized(source, on: drawn.inputs, height: drawn.height, width: drawn.width).write(to: path)
         return (drawn, source, try ModelSource(folder: path), folder)
+    }
+
+    @Test("have rows of weights whose sums are what they were, but for one rounding")
+    func sums() {
+        let weights = WeightFormula.uniform(name: "row", count: 1000).map { Float(2 * $0 - 1) }
+        var feedback = ErrorFeedback()
+        let rounded = weights.map { feedback.round($0, limit: .infinity) { $0.roundedToBFloat16 } }
+        #expect(rounded.allSatisfy { $0.bitPattern & 0xffff == 0 })
+        for stretch in [0..<1000, 7..<16, 500..<900] {
+            let difference = zip(weights[stretch], rounded[stretch]).reduce(0.0) { $0 + Double($1.1) - Double($1.0) }
+            // Half a unit in the last place of numbers below 2, at both ends.
+            #expect(abs(difference) <= 0x1p-7, "\(stretch)")
+            let plain = weights[stretch].reduce(0.0) { $0 + Double($1.roundedToBFloat16) - Double($1) }
+            if stretch.count == 1000 { #expect(abs(difference) < abs(plain) / 4) }
+        }
+        let behind = [Float.infinity, 1, -1].map { feedback.round($0, limit: 1) { $0.roundedToBFloat16 } }
+        #expect(behind[1...] == [1, -1], "an infinite weight hands nothing on")
     }
 
     @Test("have the same bytes when they are made of the same images")
@@ -62,7 +79,7 @@ struct QuantizationTests {
         let source = ModelSource(configuration: try .small())
         let folder = try TemporaryFolder()
         let images = formulaImages(6, channels: 3, height: 64, width: 64)
-        for name in ["a", "b"] { try quantize(source, on: images, threads: name == "a" ? 1 : 2).write(to: folder.path(name)) }
+        for name in ["a", "b"] { try Quantizer.quantized(source, on: images, threads: name == "a" ? 1 : 2).write(to: folder.path(name)) }
         for file in ["config.json", "model.safetensors"] {
             let contents = ["a", "b"].map { FileManager.default.contents(atPath: folder.path("\($0)/\(file)")) }
             #expect(contents[0] != nil && contents[0] == contents[1], "\(file)")
@@ -73,7 +90,7 @@ struct QuantizationTests {
     func kept() throws {
         let source = ModelSource(configuration: try .small())
         let images = formulaImages(4, channels: 3, height: 64, width: 64)
-        let quantizer = try calibrated(source, on: images)
+        let quantizer = try Quantizer.calibrated(source, on: images)
         let names = try quantizer.quantize().layers.map(\.name)
         let model = try quantizer.quantize(keep: [names[1]], floatLayers: 2)
         #expect(model.layers.filter(\.isFloat32).count == 3 && model.layers[1].isFloat32)
@@ -93,7 +110,7 @@ struct QuantizationTests {
         let source = ModelSource(configuration: try .small())
         let images = formulaImages(2, channels: 3, height: 64, width: 64)
         let folder = try TemporaryFolder()
-        let model = try quantize(source, on: images)
+        let model = try Quantizer.quantized(source, on: images)
         let name = try #require(model.quantization.values.keys.filter { $0 != Network.input }.min())
         func refusal(_ change: (inout Quantization) -> Void) throws -> String? {
             var changed = model
@@ -118,7 +135,7 @@ struct QuantizationTests {
     func wrongScales() throws {
         let source = ModelSource(configuration: try .small())
         let folder = try TemporaryFolder()
-        try quantize(source, on: formulaImages(2, channels: 3, height: 64, width: 64)).write(to: folder.path("int8"))
+        try Quantizer.quantized(source, on: formulaImages(2, channels: 3, height: 64, width: 64)).write(to: folder.path("int8"))
         let path = folder.path("int8/model.safetensors")
         let bytes = try #require(FileManager.default.contents(atPath: path))
         let tensor = try #require(try SafeTensors(path: path).tensors["conv1.weight_scale"])
@@ -138,12 +155,6 @@ struct QuantizationTests {
             let changed = bytes.replacing(range, with: Data(other.utf8))
             #expect(try refusal(changed)?.contains("tensor '") == true, "\(other)")
         }
-    }
-
-    private func quantize(
-        _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
-    ) throws -> QuantizedModel {
-        try calibrated(source, on: images, height: height, width: width, threads: threads).quantize()
     }
 
     private func signalToNoise(_ found: [[Float]], _ exact: [[Float]]) -> Double {

@@ -165,11 +165,41 @@ extension Session {
     }
 }
 
+extension Quantizer {
+    /// That has seen the images in both passes.
+    static func calibrated(
+        _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
+    ) throws -> Quantizer {
+        Engine.prepareProcess()
+        let quantizer = try Quantizer(source, height: height, width: width, threads: threads)
+        let session = try Session(plan: quantizer.plan, threads: threads, largestBatch: images.count)
+        for pass in 0..<Quantizer.passes {
+            for (index, image) in images.enumerated() { _ = session.input(index).update(from: image) }
+            quantizer.observe(session, images: images.count, pass: pass)
+            if pass == 0 { quantizer.finishFirstPass() }
+        }
+        return quantizer
+    }
+
+    static func quantized(
+        _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
+    ) throws -> QuantizedModel {
+        try calibrated(source, on: images, height: height, width: width, threads: threads).quantize()
+    }
+}
+
 /// The images of the golden input: (N, 3, H, W) by formula.
 func formulaImages(_ count: Int, channels: Int = 3, height: Int, width: Int) -> [[Float]] {
     let all = WeightFormula.input(count: count * channels * height * width)
     let size = channels * height * width
     return (0..<count).map { Array(all[$0 * size..<($0 + 1) * size]) }
+}
+
+/// Images of noise that no other test has: (3, H, W), as the golden input's.
+func noiseImages(_ count: Int, name: String, height: Int, width: Int) -> [[Float]] {
+    (0..<count).map { index in
+        WeightFormula.uniform(name: "\(name) \(index)", count: 3 * height * width).map { Float((2 * $0 - 1) * 2) }
+    }
 }
 
 /// In decibels: what the reference varies by around its mean, against the difference. Infinite where there is none.
@@ -178,19 +208,4 @@ func signalToNoise(_ found: [Double], _ reference: [Double]) -> Double {
     let signal = reference.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     let noise = zip(found, reference).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     return noise > 0 ? 10 * log10(signal / noise) : .infinity
-}
-
-/// A quantizer that has seen the images.
-func calibrated(
-    _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
-) throws -> Quantizer {
-    Engine.prepareProcess()
-    let quantizer = try Quantizer(source, height: height, width: width, threads: threads)
-    let session = try Session(plan: quantizer.plan, threads: threads, largestBatch: images.count)
-    for pass in 0..<Quantizer.passes {
-        for (index, image) in images.enumerated() { _ = session.input(index).update(from: image) }
-        quantizer.observe(session, images: images.count, pass: pass)
-        if pass == 0 { quantizer.finishFirstPass() }
-    }
-    return quantizer
 }

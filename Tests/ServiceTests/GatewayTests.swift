@@ -44,7 +44,7 @@ struct GatewayTests {
                 guard let name = call.parameters["name"], name != "none" else { throw .badParameter("no such thing") }
                 return .plain(200, name)
             })
-        let service = try service(Dialect(routes: [route]) { .plain($0.status, "my own words: \($0.detail)") })
+        let service = try service(Dialect(name: "test", routes: [route]) { .plain($0.status, "my own words: \($0.detail)") })
         #expect(try service.get("/things/cat/size").text == "cat")
         let refused = try service.get("/things/none/size")
         #expect(refused.status == 400 && refused.text == "my own words: no such thing")
@@ -62,7 +62,7 @@ struct GatewayTests {
             route("/things/{name*}", "any"), route("/things/{name}", "one"), route("/things/{name}:size", "size"),
             route("/things/{name}/size", "sized"),
         ]
-        let service = try service(Dialect(routes: routes) { .plain($0.status, $0.detail) })
+        let service = try service(Dialect(name: "test", routes: routes) { .plain($0.status, $0.detail) })
         for (path, text) in [
             ("a", "one a"), ("a:size", "size a"), ("a/size", "sized a"), ("a/b/size", "any a/b/size"), ("a%2Fb", "any a/b"),
         ] {
@@ -74,10 +74,11 @@ struct GatewayTests {
     @Test("calls paths with parameters by their pattern in metrics, so that clients make none up")
     func metrics() throws {
         let route = Route(method: "GET", path: "/things/{name}", action: .page { _ in .plain(200, "") })
-        let service = try service(Dialect(routes: [route]) { .plain($0.status, "") })
+        let service = try service(Dialect(name: "test", routes: [route]) { .plain($0.status, "") })
         for name in ["a", "b", "c"] { #expect(try service.get("/things/\(name)").status == 200) }
         let count = {
-            try Exposition(service.get("/metrics").text).value("excite_requests_total", ["route": "/things/{name}", "status": "200"])
+            try Exposition(service.get("/metrics").text).value(
+                "excite_requests_total", ["route": "/things/{name}", "dialect": "test", "status": "200"])
         }
         #expect(try eventually { try count() == 3 })
     }
@@ -90,13 +91,13 @@ struct GatewayTests {
             method: "POST", path: "/raw",
             action: .inference { (_, pool) throws(Problem) in
                 Intake(request: InferenceRequest(inputs: [], model: pool.models[0])) { (request, inference) throws(Problem) in
-                    inference.inputs = request.head.query("short") == nil ? [.tensor(tensor)] : [.tensor([1, 2])]
+                    inference.inputs = request.head.query("short") == nil ? [.tensor(tensor)] : [.tensor([1, 2] as [Float])]
                     return { results in
                         .json { $0.field("logits", (try? results[0].get())?.logits) }
                     }
                 }
             })
-        let service = try service(Dialect(routes: [route], refusal: \.response))
+        let service = try service(Dialect(name: "test", routes: [route], refusal: \.response))
         let answer = try service.ask("POST", "/raw", body: [1])
         #expect(answer.status == 200)
         #expect((answer.json["logits"] as? [Double])?.count == 10)

@@ -79,7 +79,14 @@ extension DotConvolutionStep {
             kernels.table.pointee.pack(&shape, 0, Int32(outputShape.blocks), integers, weights)
             pack(integers, try checkpoint.scales(scale), try checkpoint.floats(bias), to: numbers)
         } else {
-            let (weight, bias) = try checkpoint.folded(fused.tensors, norm: fused.norm)
+            var (weight, bias) = try checkpoint.folded(fused.tensors, norm: fused.norm)
+            let row = weight.count / Int(shape.outputs)
+            for start in stride(from: 0, to: weight.count, by: row) {
+                var feedback = ErrorFeedback()
+                for index in start..<start + row {
+                    weight[index] = feedback.round(weight[index], limit: .infinity) { $0.roundedToBFloat16 }
+                }
+            }
             kernels.table.pointee.pack(&shape, 0, Int32(outputShape.blocks), weight, weights)
             numbers.update(from: bias, count: bias.count)
         }

@@ -28,8 +28,13 @@ struct QuantizedWeights: Sendable {
             let scale = Self.scale(of: values)
             scales.append(scale)
             var shift = 0.0
+            var feedback = ErrorFeedback()
             for (index, value) in values.enumerated() {
-                let integer = Self.integer(value, scale)
+                var integer: Int8 = 0
+                _ = feedback.round(value, limit: scale / 2) {
+                    integer = Self.integer($0, scale)
+                    return Float(integer) * scale
+                }
                 weights[row.lowerBound + index] = integer
                 let difference = Double(integer) * Double(scale) - Double(value)
                 signal += Double(value) * Double(value)

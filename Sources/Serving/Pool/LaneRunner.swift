@@ -85,7 +85,10 @@ extension EnginePool {
         let inference = ContinuousClock.now - started
         // The decoders go on while the answers are given: the logits stay until this thread fills a session again.
         monitor.withLock { state in
-            state.models.update(batch.model) { $0.cost.follow(images: jobs.count, seconds: inference.seconds) }
+            state.models.update(batch.model) { served in
+                served.cost.follow(images: jobs.count, seconds: inference.seconds)
+                served.statistics.batches += 1
+            }
             finishRun(&state, lane)
         }
         metrics.ran(batch.model, images: jobs.count, release, inference)

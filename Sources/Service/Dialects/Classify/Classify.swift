@@ -5,6 +5,7 @@ extension Dialect {
     /// This server's own: `POST /classify`, images in, labels out.
     package static func classify(deadlines: Deadlines) -> Dialect {
         Dialect(
+            name: "excite",
             routes: [
                 Route(
                     method: "POST", path: "/classify",

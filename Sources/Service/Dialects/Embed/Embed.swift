@@ -5,6 +5,7 @@ extension Dialect {
     /// This server's own: `POST /embed`, images in, features out.
     package static func embed(deadlines: Deadlines) -> Dialect {
         Dialect(
+            name: "excite",
             routes: [
                 Route(
                     method: "POST", path: "/embed",

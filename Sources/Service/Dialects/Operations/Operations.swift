@@ -14,6 +14,7 @@ extension Dialect {
             readiness.notReady.map { Response.plain(503, "\($0)\n") } ?? .plain(200, "ok\n")
         }
         return Dialect(
+            name: "excite",
             routes: [
                 page("/livez") { _ in .plain(200, "ok\n") },
                 page("/readyz", ready),

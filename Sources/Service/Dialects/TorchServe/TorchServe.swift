@@ -25,6 +25,7 @@ extension Dialect {
                 JSONWriter.text([TorchServeModel(model: try pool.torchServeModel(call), largestBatch: pool.options.largestBatch)]))
         }
         return Dialect(
+            name: "torchserve",
             routes: ["/predictions/{model}", "/predictions/{model}/{version}"].flatMap { (path: PathPattern) in
                 // curl -T, as TorchServe's manual has it, sends PUT.
                 ["POST", "PUT"].map { Route(method: $0, path: path, action: predict) }
