@@ -18,6 +18,7 @@ extension Dialect {
         let dialects: [Dialect] = [
             .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
             .torchServe(deadlines: deadlines, readiness: readiness),
+            .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
         ]
         return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects)]
     }

@@ -80,17 +80,6 @@ extension Dialect {
     }
 }
 
-extension EnginePool {
-    /// The model that the path names. Its only version is 1.
-    fileprivate func model(of call: Call) throws(Problem) -> Model {
-        let model = try model(named: call.parameters["model"])
-        guard let version = call.parameters["version"], version != Model.version else { return model }
-        throw Problem(
-            404, "Unknown version", code: "unknown_version",
-            "there is no version '\(version)' of the model '\(model.name)'; its only one is \(Model.version)")
-    }
-}
-
 extension Dictionary: JSONWritable where Key == String, Value: JSONWritable {
     /// Fields in the order of their names.
     package func write(to writer: inout JSONWriter) {
