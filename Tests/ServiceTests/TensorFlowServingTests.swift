@@ -40,13 +40,17 @@ struct TensorFlowServingTests {
     @Test("takes tensors as the network does, (3, height, width), and (height, width, 3)")
     func tensors() throws {
         let model = try TestService.tiny.get()
-        let values = (0..<3 * 64 * 64).map { Float($0 % 251) / 251 - 0.5 }
-        func nested(_ lengths: [Int], _ at: ([Int]) -> Float, _ place: [Int] = []) -> String {
-            guard place.count < lengths.count else { return "\(at(place))" }
-            return "[" + (0..<lengths[place.count]).map { nested(lengths, at, place + [$0]) }.joined(separator: ",") + "]"
+        let values: [Float] = (0..<12288).map { (index: Int) -> Float in Float(index % 251) / 251 - 0.5 }
+        /// Lists within lists of these lengths, whose numbers lie so far apart in the planar image.
+        func nested(_ lengths: [Int], _ strides: [Int], _ offset: Int = 0) -> String {
+            guard let length = lengths.first, let stride = strides.first else { return "\(values[offset])" }
+            let items: [String] = (0..<length).map { index in
+                nested(Array(lengths.dropFirst()), Array(strides.dropFirst()), offset + index * stride)
+            }
+            return "[\(items.joined(separator: ","))]"
         }
-        let planar = nested([3, 64, 64], { values[($0[0] * 64 + $0[1]) * 64 + $0[2]] })
-        let interleaved = nested([64, 64, 3], { values[($0[2] * 64 + $0[0]) * 64 + $0[1]] })
+        let planar = nested([3, 64, 64], [4096, 64, 1])
+        let interleaved = nested([64, 64, 3], [64, 1, 4096])
         let expected = try service.pool.infer(InferenceRequest(inputs: [.tensor(values)], model: model)).get().scores(of: model)
         for body in ["{\"instances\": [\(planar), \(interleaved)]}", "{\"inputs\": [\(planar), \(interleaved)]}"] {
             let answer = try ask("predict", body)
@@ -58,7 +62,9 @@ struct TensorFlowServingTests {
     @Test("classifies: the five best labels, best first")
     func classify() throws {
         let answer = try ask("classify", "{\"examples\": [{\"image\": {\"b64\": \"\(base64)\"}}]}")
-        let result = try #require((answer.json["result"] as? [[[Any]]])?.first)
+        let results = try #require(answer.json["result"] as? [[[Any]]])
+        let result = results[0]
+        #expect(results.count == 1)
         let expected = try service.post(cat).predictions
         #expect(result.map { $0[0] as? String } == expected.map { $0["label"] as? String })
         #expect(result.map { $0[1] as? Double } == expected.map { $0["score"] as? Double })
@@ -96,7 +102,7 @@ struct TensorFlowServingTests {
         expect(try ask("predict", "{\"signature_name\": \"other\", \"instances\": [\(image)]}"), 400, "signature")
         expect(try ask("predict", "{\"instances\": [\(image), \"aGVsbG8=\"]}"), 415, "image 2 of 2")
         expect(try ask("classify", "{\"instances\": [\(image)]}"), 400, "examples")
-        expect(try ask("predict", "not JSON"), 400, "JSON")
+        expect(try ask("predict", "hello"), 400, "no JSON value")
         expect(try service.get("/v1/models/seresnet18.tiny:predict"), 405, "POST")
     }
 }
