@@ -1,6 +1,6 @@
 """Asks a served model through clients that no one here wrote: `python3 .ci/check_dialects.py BINARY`.
 
-Needs PyPI's tritonclient[http]. Raises at the first thing that is wrong.
+Needs PyPI's tritonclient[http] and huggingface_hub. Raises at the first thing that is wrong.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import tempfile
 import time
 import urllib.request
 
+import huggingface_hub
 import numpy
 import tritonclient.http as triton
 
@@ -113,6 +114,25 @@ def check_triton(port, image):
     client.close()
 
 
+def check_hugging_face(port, image):
+    """What Hugging Face's client asks of an endpoint."""
+    expected = classify(port, image)
+    client = huggingface_hub.InferenceClient(f"http://127.0.0.1:{port}/")
+    for options in ({}, {"top_k": 3}, {"top_k": 2, "function_to_apply": "softmax"}):
+        answer = client.image_classification(image, **options)
+        require(len(answer) == options.get("top_k", 5), "as many as are asked for")
+        for entry, prediction in zip(answer, expected):
+            require(numpy.float32(entry.score) == numpy.float32(prediction["score"]), "the same scores")
+            require(prediction["label"] in entry.label, "the name in full")
+    try:
+        huggingface_hub.InferenceClient(f"http://127.0.0.1:{port}/models/none").image_classification(image)
+        require(False, "an error is raised")
+    except huggingface_hub.errors.HfHubHTTPError as error:
+        require(error.response.status_code == 404, "an unknown model")
+
+
 with server() as port:
     check_triton(port, (MODEL / "self-test.jpg").read_bytes())
     print("Triton's client: metadata, configuration, statistics, tensors and images in JSON and binary, both compressions")
+    check_hugging_face(port, (MODEL / "self-test.jpg").read_bytes())
+    print("Hugging Face's client: image classification")
