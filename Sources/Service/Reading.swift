@@ -52,4 +52,4 @@ extension RequestHead {
     }
 }
 
-extension Part: EncodedImage {}
+extension Part: EncodedImage, EncodedTensor {}

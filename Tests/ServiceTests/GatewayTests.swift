@@ -61,7 +61,7 @@ struct GatewayTests {
             method: "POST", path: "/raw",
             action: .inference { (_, pool) throws(Problem) in
                 Intake(request: InferenceRequest(inputs: [], model: pool.models[0])) { (request, inference) throws(Problem) in
-                    inference.inputs = request.head.query("short") == nil ? [.tensor(tensor)] : [.tensor([1, 2])]
+                    inference.inputs = request.head.query("short") == nil ? [.tensor(tensor)] : [.tensor([1, 2] as [Float])]
                     return { results in
                         .json { $0.field("logits", (try? results[0].get())?.logits) }
                     }
