@@ -11,6 +11,10 @@ struct PathPatternTests {
         arguments: [
             ("/classify", "/classify", [:]), ("/v2/models/{model}/infer", "/v2/models/a.b/infer", ["model": "a.b"]),
             ("/v2/models/{model}/versions/{version}", "/v2/models/a/versions/3", ["model": "a", "version": "3"]), ("/", "/", [:]),
+            // Marks that combine with what is before them.
+            ("/v2/{model}/infer", "/v2/\u{301}a\u{301}/infer", ["model": "\u{301}a\u{301}"]),
+            ("/v1/{model}:predict", "/v1/\u{600}:predict", ["model": "\u{600}"]),
+            ("/v2/{model*}/infer", "/v2/\u{ABC}a/\u{301}/infer", ["model": "\u{ABC}a/\u{301}"]),
         ] as [(PathPattern, String, [String: String])])
     func match(pattern: PathPattern, path: String, values: [String: String]) { #expect(pattern.match(path) == values) }
 
