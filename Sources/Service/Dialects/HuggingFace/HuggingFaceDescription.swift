@@ -1,6 +1,6 @@
 extension APIDescription {
     private static let errors = ["400", "404", "408", "413", "415", "429", "500", "501", "503", "504"].map { status in
-        ##""\##(status)": {"description": "What was wrong and what to do.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/HuggingFaceError"}}}}"##
+        ##""\##(status)": {"description": "What was wrong and what to do.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/HuggingFaceError"}}, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}"##
     }.joined(separator: ", ")
 
     private static func task(_ path: String, _ operation: String, _ summary: String, _ answer: String) -> String {

@@ -63,12 +63,12 @@ extension APIDescription {
             "TorchServeError": {
               "description": "What was wrong and what to do.",
               "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
-              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TorchServeError"}}}
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TorchServeError"}}, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
             },
             "TorchServeTryAgain": {
               "description": "Not now: what was wrong and when to come back.",
               "headers": {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
-              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TorchServeError"}}}
+              "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TorchServeError"}}, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
             }
             """#,
         schemas: #"""
@@ -170,6 +170,7 @@ extension APIDescription {
                   }
                 }
               },
+              "400": {"$ref": "#/components/responses/TorchServeError"},
               "404": {"$ref": "#/components/responses/TorchServeError"},
               "503": {"$ref": "#/components/responses/TorchServeTryAgain"}
             }
