@@ -14,6 +14,10 @@ struct PathPatternTests {
             ("/v1/models/{model}:predict", "/v1/models/a:b:predict", ["model": "a:b"]),
             ("/models/{model*}", "/models/timm/a.b", ["model": "timm/a.b"]), ("/models/{model*}", "/models/a", ["model": "a"]),
             ("/{model*}/x/{version}", "/a/b/x/x/3", ["model": "a/b/x", "version": "3"]),
+            // Marks that combine with what is before them.
+            ("/v2/{model}/infer", "/v2/\u{301}a\u{301}/infer", ["model": "\u{301}a\u{301}"]),
+            ("/v1/{model}:predict", "/v1/\u{600}:predict", ["model": "\u{600}"]),
+            ("/v2/{model*}/infer", "/v2/\u{ABC}a/\u{301}/infer", ["model": "\u{ABC}a/\u{301}"]),
         ] as [(PathPattern, String, [String: String])])
     func match(pattern: PathPattern, path: String, values: [String: String]) { #expect(pattern.match(path) == values) }
 

@@ -38,7 +38,7 @@ extension Prediction {
     }
 
     /// The scores of all classes, in their order.
-    package static func scores(of logits: [Float], activation: Configuration.OutputActivation) -> [Float] {
+    static func scores(of logits: [Float], activation: Configuration.OutputActivation) -> [Float] {
         let score = scoring(logits, activation)
         return logits.map { Float(score($0)) }
     }

@@ -1,72 +1,64 @@
 extension APIDescription {
-    static let huggingFace = APIDescription(
-        paths: [
-            task("/", "huggingface_classify", labels, #"[{"label": "espresso", "score": 0.99585694}]"#),
-            task("/models/{model}", "huggingface_classify_model", labels, nil),
-            task("/pipeline/image-classification/{model}", "huggingface_classify_pipeline", labels, nil),
-            task("/pipeline/image-feature-extraction/{model}", "huggingface_embed", rows, "[[0.0, 0.7421, 0.0319]]"),
-            task("/pipeline/feature-extraction/{model}", "huggingface_embed_pipeline", rows, nil),
-            task("/models/{model}/pipeline/feature-extraction", "huggingface_embed_model", rows, nil),
-        ].joined(separator: ",\n"),
-        responses: #"""
-            "HuggingFaceError": {
-              "description": "What was wrong and what to do.",
-              "content": {
-                "application/json": {"schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}},
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-              }
-            }
-            """#)
+    private static let errors = ["400", "404", "408", "413", "415", "429", "500", "501", "503", "504"].map { status in
+        ##""\##(status)": {"description": "What was wrong and what to do.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/HuggingFaceError"}}, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}"##
+    }.joined(separator: ", ")
 
-    private static let labels = #"""
-        {"type": "array", "description": "Best first; of a list of images a list for each.", "items": {"anyOf": [{"type": "object", "required": ["label", "score"]}, {"type": "array"}]}}
-        """#
-    private static let rows = #"""
-        {"type": "array", "description": "A row an image.", "items": {"type": "array", "items": {"type": "number"}}}
-        """#
-
-    private static func task(_ path: String, _ id: String, _ schema: String, _ example: String?) -> String {
-        let parameters =
-            path.contains("{model}") ? #"{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}, "# : ""
-        let example = example.map { ", \"example\": \($0)" } ?? ""
-        return #"""
-            "\#(path)": {
+    private static func task(_ path: String, _ operation: String, _ summary: String, _ answer: String) -> String {
+        let model =
+            path.contains("{")
+            ? ##""parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "## : ""
+        return ##"""
+            "\##(path)": {
               "post": {
-                "operationId": "\#(id)",
-                "summary": "Hugging Face: \#(schema == labels ? "the best labels of an image, or of several" : "the features of an image, or of several").",
-                "description": "The body is an image's bytes or JSON: the bytes tell which. 'inputs' is an image in base64 or as a data: URL, or a list of those; the server fetches no URLs.",
-                "parameters": [\#(parameters){"$ref": "#/components/parameters/X-Deadline-Ms"}],
-                "requestBody": {
+                "operationId": "\##(operation)",
+                "summary": "\##(summary)",
+                \##(model)"requestBody": {
                   "required": true,
                   "content": {
-                    "application/json": {
-                      "schema": {
-                        "type": "object",
-                        "required": ["inputs"],
-                        "properties": {
-                          "inputs": {"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}]},
-                          "parameters": {
-                            "type": "object",
-                            "properties": {
-                              "top_k": {"type": "integer", "minimum": 1, "default": 5},
-                              "function_to_apply": {"type": "string", "enum": ["softmax", "sigmoid", "none"]},
-                              "normalize": {"type": "boolean", "default": false}
-                            }
-                          }
-                        }
-                      },
-                      "example": {"inputs": "/9j/4AAQSkZJRg==", "parameters": {"top_k": 3}}
-                    },
+                    "application/json": {"schema": {"$ref": "#/components/schemas/HuggingFaceRequest"}},
                     "image/*": {"schema": {}},
                     "application/octet-stream": {"schema": {}}
                   }
                 },
                 "responses": {
-                  "200": {"description": "In the images' order.", "content": {"application/json": {"schema": \#(schema)\#(example)}}},
-                  \#(refusals("HuggingFaceError"))
+                  "200": {"description": "Best first; of a list a list each.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/\##(answer)"}}}},
+                  \##(errors)
                 }
               }
             }
-            """#
+            """##
     }
+
+    static let huggingFace = APIDescription(
+        paths: [
+            task(
+                "/", "imageClassification", "The labels of an image, as Hugging Face's API gives them, by the first model.",
+                "HuggingFaceLabels"),
+            task("/models/{model}", "modelImageClassification", "The same by a model.", "HuggingFaceLabels"),
+            task("/pipeline/image-classification/{model}", "pipelineImageClassification", "The same.", "HuggingFaceLabels"),
+            task(
+                "/pipeline/image-feature-extraction/{model}", "imageFeatureExtraction", "The features of images, a row each.",
+                "HuggingFaceFeatures"),
+            task("/pipeline/feature-extraction/{model}", "featureExtraction", "The same.", "HuggingFaceFeatures"),
+        ].joined(separator: ",\n"),
+        schemas: ##"""
+            "HuggingFaceError": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
+            "HuggingFaceRequest": {
+              "type": "object",
+              "required": ["inputs"],
+              "properties": {
+                "inputs": {"description": "An image in base64, perhaps as a data: URL; or a list of them.", "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+                "parameters": {
+                  "type": ["object", "null"],
+                  "properties": {"top_k": {"type": ["integer", "null"], "minimum": 1}, "function_to_apply": {"enum": ["softmax", "sigmoid", "none", null]}}
+                }
+              }
+            },
+            "HuggingFaceLabel": {"type": "object", "required": ["label", "score"], "properties": {"label": {"type": "string"}, "score": {"type": "number"}}},
+            "HuggingFaceLabels": {
+              "type": "array",
+              "items": {"anyOf": [{"$ref": "#/components/schemas/HuggingFaceLabel"}, {"type": "array", "items": {"$ref": "#/components/schemas/HuggingFaceLabel"}}]}
+            },
+            "HuggingFaceFeatures": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+            """##)
 }
