@@ -32,7 +32,7 @@ struct HuggingFaceTests {
         let expected = try service.post(cat).predictions
         let text = Data(cat).base64EncodedString()
         let answers = [
-            try service.post("/", cat), try service.post("/models/\(model.name)", cat),
+            try service.post("/", cat), try service.post("/models/\(model.name)", cat), try service.post("/models/timm/\(model.name)", cat),
             try service.ask("POST", "/pipeline/image-classification/\(model.name)", headers: ["Content-Type: application/json"], body: cat),
             try ask(["inputs": text]), try ask(["inputs": "data:image/jpeg;base64,\(text)", "parameters": NSNull()]),
             try service.ask("POST", "/", headers: [Form.header], body: Form(images: [cat]).body),
@@ -68,6 +68,12 @@ struct HuggingFaceTests {
         for path in ["image-feature-extraction", "feature-extraction"] {
             let answer = try service.post("/pipeline/\(path)/\(model.name)", cat)
             #expect(try JSONSerialization.jsonObject(with: answer.body) as? [[Double]] == [expected])
+        }
+        let text = Data(cat).base64EncodedString()
+        for object in [["inputs": text, "normalize": true], ["inputs": text, "parameters": ["normalize": true]]] {
+            let answer = try ask(object, at: "/pipeline/feature-extraction/\(model.name)")
+            let rows = try #require(try JSONSerialization.jsonObject(with: answer.body) as? [[Double]], "\(answer.text)")
+            #expect(rows.count == 1 && abs(rows[0].reduce(0) { $0 + $1 * $1 } - 1) < 1e-5)
         }
     }
 

@@ -83,3 +83,19 @@ func readInference(_ bytes: UnsafeRawBufferPointer) {
     require((1...4096).contains(request.inputs.count) && (1...3).contains(request.outputs.count), "a request without inputs or outputs")
     for case .tensor(let values) in request.inputs { require(values.valueCount == model.plan.inputShape.count, "a tensor of another size") }
 }
+
+/// JSON of TensorFlow Serving's, to `:predict` and to `:classify`: what is taken holds images or tensors of the network's size.
+func readTensorFlow(_ bytes: UnsafeRawBufferPointer) {
+    let shape = Shape(channels: 3, height: 2, width: 2)
+    for verb in [TensorFlowServingRequest.Verb.predict, .classify] {
+        guard let request = try? TensorFlowServingRequest(bytes, verb, shape) else { continue }
+        require((1...4096).contains(request.inputs.count), "a request without inputs")
+        for case .tensor(let values) in request.inputs { require(values.valueCount == shape.count, "a tensor of another size") }
+    }
+}
+
+/// JSON of Hugging Face's.
+func readHuggingFace(_ bytes: UnsafeRawBufferPointer) {
+    guard let request = try? HuggingFaceRequest(json: bytes) else { return }
+    require(!request.images.isEmpty && request.images.count <= bytes.count && request.top ?? 1 > 0, "a request without images")
+}

@@ -50,7 +50,7 @@ extension APIDescription {
                 "inputs": {"description": "An image in base64, perhaps as a data: URL; or a list of them.", "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
                 "parameters": {
                   "type": ["object", "null"],
-                  "properties": {"top_k": {"type": ["integer", "null"], "minimum": 1}, "function_to_apply": {"enum": ["softmax", "sigmoid", "none", null]}}
+                  "properties": {"top_k": {"type": ["integer", "null"], "minimum": 1}, "function_to_apply": {"enum": ["softmax", "sigmoid", "none", null]}, "normalize": {"type": ["boolean", "null"]}}
                 }
               }
             },
