@@ -1,8 +1,8 @@
 import Foundation
-import SENet
 import Serving
 
 @testable import HTTPServer
+@testable import SENet
 @testable import Service
 
 /// A text, as JSON of any kind and as a tensor: what is taken is JSON to Foundation as well, and numbers are those that the C library reads.
