@@ -96,19 +96,19 @@ def form(*parts):
 def inferences():
     """Requests of the Open Inference Protocol; the first two bytes are the length of the JSON."""
     def request(name, fields, binary=b"", length=None):
-        text = json.dumps(fields).encode()
+        text = json.dumps(fields, separators=(",", ":")).encode()
         write("inference", name, struct.pack("<H", len(text) if length is None else length) + text + binary)
 
     image = {"name": "image", "datatype": "BYTES", "shape": [1]}
     element = struct.pack("<I", 3) + b"\xff\xd8\xff"
     request("image", {"id": "1", "inputs": [image | {"data": ["/9j/"]}], "outputs": [{"name": "logits", "parameters": {"classification": 2}}]})
     request("binary", {"inputs": [image | {"shape": [2, 1], "parameters": {"binary_data_size": 14}}], "parameters": {"binary_data_output": True}}, element * 2)
-    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 3, 8, 8]}
-    request("flat", {"inputs": [tensor | {"data": [0] * 192}], "parameters": {"timeout": 1000, "priority": 1}})
-    nested = [[[[round(x / 7, 3) - 1e-3] * 8 for x in range(8)]] * 3]
+    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 3, 32, 32]}
+    request("flat", {"inputs": [tensor | {"data": [0] * 3072}], "parameters": {"timeout": 1000, "priority": 1}})
+    nested = [[[[y / 8 - 1] + [1] * 31 for y in range(32)]] * 3]
     request("nested", {"inputs": [tensor | {"data": nested}], "outputs": [{"name": "probabilities", "parameters": {"binary_data": True}}, {"name": "features"}]})
-    request("numbers", {"inputs": [tensor | {"parameters": {"binary_data_size": 768}}]}, struct.pack("<192f", *range(192)))
-    write("inference", "raw", struct.pack("<H192f", 0, *range(192)))
+    request("numbers", {"inputs": [tensor | {"parameters": {"binary_data_size": 12288}}]}, struct.pack("<3072f", *range(3072)))
+    write("inference", "raw", struct.pack("<H3072f", 0, *range(3072)))
     write("tensors", "strings", b"\x04" + element + struct.pack("<I", 0))
     write("tensors", "numbers", b"\x05" + struct.pack("<6f", 1, -2, 3, 0, 1e-40, 1e30))
     words("inference", sorted(keys([json.loads((SEEDS / "inference" / name).read_bytes()[2:]) for name in ("image", "flat", "nested")])) + [
