@@ -120,6 +120,22 @@ def inferences():
     words("json", ["1e", "e-", "-0.", "1e38", "1e-45", "00000000000000000000", "\\u00", "\\ud8", "\\udc", "true", "false", "null", "[[", "]]", "{\"", "\":"])
 
 
+def other_inferences():
+    """JSON of TensorFlow Serving's, for an input of (3, 2, 2), and of Hugging Face's."""
+    planar, interleaved = [[[1, 2], [3, 4]]] * 3, [[[1, 2, 3]] * 2] * 2
+    bodies = dict(
+        rows={"signature_name": "serving_default", "instances": [{"b64": "/9j/"}, {"image": {"b64": "/9j/"}, "key": "1"}, "/9j/", planar]},
+        column={"inputs": {"image": [{"b64": "/9j/"}, interleaved]}}, lone={"inputs": {"b64": "/9j/"}},
+        examples={"examples": [{"image": {"b64": "/9j/"}}]})
+    tasks = dict(
+        one={"inputs": "/9j/", "parameters": {"top_k": 3, "function_to_apply": "sigmoid"}}, normalized={"inputs": "/9j/", "normalize": True},
+        several={"inputs": ["data:image/jpeg;base64,/9j/", "https://example.com/"], "parameters": None})
+    for target, values in [("tensorflow", bodies), ("huggingface", tasks)]:
+        for name, value in values.items():
+            write(target, name, json.dumps(value).encode())
+        words(target, sorted(keys(list(values.values()))) + ["null", "true", "[", "]", "{}", "[]"])
+
+
 def words(target, texts):
     """A dictionary of libFuzzer's: a quoted word a line."""
     (HERE / "Words").mkdir(exist_ok=True)
@@ -182,6 +198,7 @@ def main():
         "num_classes": 3, "problem_type": "multi_label_classification", "pretrained_cfg": {"label_names": {"1": "b"}},
     }).encode())
     inferences()
+    other_inferences()
     write("pytorch", "training", training_checkpoint())
     configurations = [json.loads(file.read_text()) for file in sorted((SEEDS / "config").iterdir())]
     words("config", sorted(set().union(*map(keys, configurations))) + ["1e400", "-1", "9223372036854775807", "null", "true", "[]", "{}"])
