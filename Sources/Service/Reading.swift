@@ -29,6 +29,9 @@ extension Call {
 }
 
 extension InferenceRequest {
+    /// A body's list is held to this many inputs before anything else is asked.
+    static let largestCount = 4096
+
     /// Asks for the features too.
     ///
     /// - Throws: where the model has none.

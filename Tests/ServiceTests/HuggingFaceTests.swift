@@ -83,7 +83,8 @@ struct HuggingFaceTests {
         for (object, reason) in [
             (["inputs": "https://example.org/cat.jpg"], "fetches nothing"), (["inputs": "*"], "base64"), (["inputs": 5], "a string"),
             ([:], "no image"),
-            (["inputs": []], "no image"), (["inputs": text, "parameters": ["top_k": 0]], "top_k"),
+            (["inputs": []], "no image"), (["inputs": [String](repeating: "", count: 5000)], "more than 4096"),
+            (["inputs": text, "parameters": ["top_k": 0]], "top_k"),
             (["inputs": "data:image/png,abc"], "base64"),
             (["inputs": text, "parameters": ["function_to_apply": "relu"]], "softmax"),
         ] as [([String: Any], String)] {

@@ -36,7 +36,7 @@ extension Dialect {
                 + routes(["/pipeline/image-feature-extraction/{model*}", "/pipeline/feature-extraction/{model*}"]) { asked, _ in
                     .features(isNormalized: asked.isNormalized)
                 },
-            description: .huggingFace, refusal: { .json(JSONWriter.text(["error": $0.detail]), status: $0.status) })
+            description: .huggingFace, refusal: \.errorObject)
     }
 }
 
@@ -171,7 +171,12 @@ struct HuggingFaceRequest: Sendable {
         }
         isBatch = true
         var images: [InferenceRequest.Input] = []
-        try reader.array { (reader) throws(JSONError) in images.append(try Self.image(&reader)) }
+        try reader.array { (reader) throws(JSONError) in
+            guard images.count < InferenceRequest.largestCount else {
+                throw reader.error("there are more than \(InferenceRequest.largestCount) images")
+            }
+            images.append(try Self.image(&reader))
+        }
         self.images = images
     }
 

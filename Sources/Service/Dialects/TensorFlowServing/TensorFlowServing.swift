@@ -46,7 +46,7 @@ extension Dialect {
                 page("/v1/models/{model}/metadata", metadata), page("/v1/models/{model}/versions/{version}/metadata", metadata),
             ],
             description: .tensorFlowServing,
-            refusal: { .json(JSONWriter.text(["error": $0.detail]), status: $0.status) })
+            refusal: \.errorObject)
     }
 }
 

@@ -34,16 +34,7 @@ extension APIDescription {
                         #"{"type": "object", "required": ["result"], "properties": {"result": {"type": "array", "items": {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2}}}}}"#,
                         parameters),
                 ]
-            }).joined(separator: ",\n"),
-        responses: #"""
-            "TensorFlowError": {
-              "description": "What was wrong and what to do.",
-              "content": {
-                "application/json": {"schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}},
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-              }
-            }
-            """#)
+            }).joined(separator: ",\n"))
 
     private static let model = #"{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}"#
     private static let version = #"{"name": "version", "in": "path", "required": true, "schema": {"type": "string", "const": "1"}}"#
@@ -56,7 +47,7 @@ extension APIDescription {
         let refusals = [400, 404, 503].map { status in
             status == 503 && id.hasPrefix("tensorflow_status")
                 ? ##""503": {"description": "Not now.", "content": {"application/json": {"schema": {"type": "object"}}}}"##
-                : ##""\##(status)": {"$ref": "#/components/responses/TensorFlowError"}"##
+                : ##""\##(status)": {"$ref": "#/components/responses/Error"}"##
         }.joined(separator: ", ")
         return #"""
             "\#(path)": {
@@ -82,7 +73,7 @@ extension APIDescription {
             "requestBody": {"required": true, "content": {"application/json": {"schema": \#(request), "example": \#(example)}}},
             "responses": {
               "200": {"description": "In the images' order.", "content": {"application/json": {"schema": \#(answer)}}},
-              \#(refusals("TensorFlowError"))
+              \#(refusals("Error"))
             }
           }
         }

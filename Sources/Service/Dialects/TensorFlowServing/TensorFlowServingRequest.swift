@@ -21,9 +21,6 @@ struct TensorFlowServingRequest: Sendable {
     private(set) var inputs: [InferenceRequest.Input] = []
     private(set) var form = Form.rows
 
-    /// A batch is held to this many images before anything else is asked.
-    private static let largestCount = 4096
-
     /// - Throws: for what is no such request to this model.
     init(_ request: Request, _ verb: Verb, _ model: Model) throws(Problem) {
         guard let part = request.parts.first, request.parts.count == 1, part.name == nil else {
@@ -67,7 +64,9 @@ struct TensorFlowServingRequest: Sendable {
     private static func add(
         _ input: InferenceRequest.Input, _ inputs: inout [InferenceRequest.Input], _ reader: JSONReader
     ) throws(JSONError) {
-        guard inputs.count < largestCount else { throw reader.error("there are more than \(largestCount) images") }
+        guard inputs.count < InferenceRequest.largestCount else {
+            throw reader.error("there are more than \(InferenceRequest.largestCount) images")
+        }
         inputs.append(input)
     }
 
