@@ -38,7 +38,7 @@ RUN apt-get update -q \
 COPY LICENSE /usr/local/share/doc/excite/LICENSE
 # Where the program looks for them.
 COPY models/catalogue.json /usr/local/share/excite/models/catalogue.json
-COPY models/seresnet18-tiny-imagenet /usr/local/share/excite/models/seresnet18-tiny-imagenet
+COPY models/seresnet34-tiny-imagenet /usr/local/share/excite/models/seresnet34-tiny-imagenet
 COPY --from=builder /usr/local/bin/excite /usr/local/bin/excite
 # By number, so that Kubernetes' runAsNonRoot can tell.
 USER 65532:65532
@@ -47,7 +47,7 @@ ENV EXCITE_HOST=0.0.0.0 \
     EXCITE_LOG_FORMAT=json \
     MALLOC_ARENA_MAX=2
 # The image is not made if a library is missing or the model is not where the program looks.
-RUN ["/usr/local/bin/excite", "classify", "/usr/local/share/excite/models/seresnet18-tiny-imagenet/self-test.jpg"]
+RUN ["/usr/local/bin/excite", "classify", "/usr/local/share/excite/models/seresnet34-tiny-imagenet/self-test.jpg"]
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["/usr/local/bin/excite", "probe"]

@@ -26,7 +26,7 @@ import yaml
 from kserve.protocol.infer_type import RequestedOutput
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MODEL = ROOT / "models/seresnet18-tiny-imagenet"
+MODEL = ROOT / "models/seresnet34-tiny-imagenet"
 BINARY = sys.argv[1]
 
 

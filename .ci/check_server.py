@@ -22,7 +22,7 @@ import openapi_spec_validator
 import prometheus_client.parser
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MODEL = ROOT / "models/seresnet18-tiny-imagenet"
+MODEL = ROOT / "models/seresnet34-tiny-imagenet"
 SHARED = ROOT.parent / "shared"
 # The order of summation differs between instruction sets.
 TOLERANCE = 1e-4

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-EMBEDDED = ROOT / "models/seresnet18-tiny-imagenet"
+EMBEDDED = ROOT / "models/seresnet34-tiny-imagenet"
 PHOTOGRAPHS = ROOT.parent / "shared/images/photos"
 TICKS = 100  # of /proc's CPU times, a second
 

@@ -138,7 +138,7 @@ struct PullCommandTests {
     func list() throws {
         let text = try run(["models"])
         #expect(try text.exitStatus() == 0)
-        for name in ["seresnet50.a1_in1k", "legacy_senet154.in1k", "SE-ResNeXt-50", "seresnet18-tiny-imagenet"] {
+        for name in ["seresnet50.a1_in1k", "legacy_senet154.in1k", "SE-ResNeXt-50", "seresnet34-tiny-imagenet"] {
             #expect(text.output.contains("\n\(name) "))
         }
         let json = try run(["models", "--format", "json"])

@@ -17,11 +17,14 @@ struct QuantizeCommandTests {
     func quantizes() throws {
         let folder = try TemporaryFolder()
         let output = folder.path("int8")
-        let program = try Program(["quantize", Embedded.folder, "--images", try list(5, in: folder), "--output", output, "--keep", "conv1"])
+        let program = try Program([
+            "quantize", Embedded.folder, "--images", try list(5, in: folder), "--output", output, "--keep", "conv1.0",
+        ])
         #expect(try program.exitStatus() == 0, "\(program.errors)")
         #expect(program.errors.contains("warning: 4 images"))
         for said in [
-            "first label as in float32      100.0 %", "top-1, float32 → int8          100.0 % → 100.0 %", "in float32: conv1", "written: ",
+            "first label as in float32      100.0 %", "top-1, float32 → int8          100.0 % → 100.0 %", "in float32: conv1.0",
+            "written: ",
         ] {
             #expect(program.output.contains(said), "\(said) in \(program.output)")
         }

@@ -16,7 +16,7 @@ struct ServeCommandTests {
         try served.waitForReadiness(200)
         let answer = try served.ask("POST", "/classify?top=1", headers: ["X-Request-Id: the-id"], body: try jpeg())
         #expect(answer.status == 200)
-        #expect(answer.json["model"] as? String == "seresnet18.tiny_imagenet")
+        #expect(answer.json["model"] as? String == "seresnet34.tiny_imagenet")
         #expect(try Exposition(try served.ask("GET", "/metrics").text).value("excite_requests_in_flight") == 1, "the one that asks")
         served.program.signal(SIGTERM)
         #expect(try served.program.exitStatus() == 0)

@@ -26,7 +26,7 @@ enum ModelLocation {
 
 /// What comes with the program: a model, and the catalogue of published ones.
 enum EmbeddedModel {
-    static let name = "seresnet18-tiny-imagenet"
+    static let name = "seresnet34-tiny-imagenet"
 
     /// The model's folder.
     ///

@@ -24,7 +24,7 @@ enum TestImages {
 
 /// The model that comes with the program.
 enum Embedded {
-    static let folder = TestImages.repository.appending(path: "models/seresnet18-tiny-imagenet").path
+    static let folder = TestImages.repository.appending(path: "models/seresnet34-tiny-imagenet").path
 }
 
 /// Images and reference answers beside the repository; tests that need them are skipped where they are absent.

@@ -21,7 +21,7 @@ extension APIDescription {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/EmbedAnswer"},
                         "example": {
-                          "model": "seresnet18.tiny_imagenet",
+                          "model": "seresnet34.tiny_imagenet",
                           "embedding": [0.0, 0.7421, 0.0319],
                           "image": {"format": "jpeg", "width": 600, "height": 400, "orientation": 1, "mode": "rgb"},
                           "timing_ms": {"receive": 0.2, "decode": 2.5, "queue": 0.1, "inference": 1.1, "total": 3.9},

@@ -59,7 +59,7 @@ extension APIDescription {
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/InferenceAnswer"},
-                        "example": {"model_name": "seresnet18.tiny_imagenet", "model_version": "1", "outputs": [{"name": "probabilities", "datatype": "BYTES", "shape": [1, 1], "data": ["0.93:68:espresso"]}]}
+                        "example": {"model_name": "seresnet34.tiny_imagenet", "model_version": "1", "outputs": [{"name": "probabilities", "datatype": "BYTES", "shape": [1, 1], "data": ["0.93:68:espresso"]}]}
                       },
                       "application/octet-stream": {"schema": {}}
                     }

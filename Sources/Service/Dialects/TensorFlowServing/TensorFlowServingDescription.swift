@@ -3,7 +3,7 @@ extension APIDescription {
         paths: ([
             page(
                 "/v1/models", "kserve_models", "KServe: which models are served.", #"{"type": "object", "required": ["models"]}"#,
-                #"{"models": ["seresnet18.tiny_imagenet"]}"#, "")
+                #"{"models": ["seresnet34.tiny_imagenet"]}"#, "")
         ]
             + [("", "", model), ("/versions/{version}", "_version", "\(model), \(version)")].flatMap { path, mark, parameters in
                 [
@@ -12,7 +12,7 @@ extension APIDescription {
                         "TensorFlow Serving and KServe: whether a model can be asked.",
                         #"{"type": "object", "required": ["model_version_status", "name", "ready"]}"#,
                         #"""
-                        {"model_version_status": [{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}], "name": "seresnet18.tiny_imagenet", "ready": true}
+                        {"model_version_status": [{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}], "name": "seresnet34.tiny_imagenet", "ready": true}
                         """#, parameters),
                     page(
                         "/v1/models/{model}\(path)/metadata", "tensorflow_metadata\(mark)", "TensorFlow Serving: a model's signature.",

@@ -37,7 +37,7 @@ extension APIDescription {
                             }
                           }
                         },
-                        "example": {"models": [{"modelName": "seresnet18.tiny_imagenet", "modelUrl": "seresnet18.tiny_imagenet"}]}
+                        "example": {"models": [{"modelName": "seresnet34.tiny_imagenet", "modelUrl": "seresnet34.tiny_imagenet"}]}
                       }
                     }
                   },
@@ -122,7 +122,7 @@ extension APIDescription {
                           }
                         ]
                       },
-                      "example": {"espresso": 0.99585694, "wooden spoon": 0.0010832824}
+                      "example": {"espresso": 0.99687797, "wooden spoon": 0.00039410402}
                     }
                   }
                 },
