@@ -11,20 +11,31 @@ struct CodeChoice {
     /// Parts of the range that a code may cover, the rest of it saturating.
     private static let shares: [Float] = (0...14).map { 1 - 0.05 * Float($0) }
 
-    private let isUniform: Bool
+    /// How alike the scales of a group's channels are.
+    enum Scaling {
+        /// One scale, and a zero where the range asks for it: images are concatenated.
+        case uniform
+        /// Each channel's own, and one zero.
+        case perChannel
+        /// Of numbers that are never negative, the geometric mean of the two: a convolution reads them. By what a channel's scale is smaller, its
+        /// weights are smaller, and finer steps of the one cost coarser steps of the other (Xiao et al., arXiv 2211.10438).
+        case balanced
+    }
+
+    private let scaling: Scaling
     private var low: [Float]
     private var high: [Float]
     private var histograms: [Histogram] = []
 
-    init(channels: Int, isUniform: Bool) {
-        self.isUniform = isUniform
-        low = [Float](repeating: .infinity, count: isUniform ? 1 : channels)
-        high = [Float](repeating: -.infinity, count: isUniform ? 1 : channels)
+    init(channels: Int, scaling: Scaling) {
+        self.scaling = scaling
+        low = [Float](repeating: .infinity, count: scaling == .uniform ? 1 : channels)
+        high = [Float](repeating: -.infinity, count: scaling == .uniform ? 1 : channels)
     }
 
     /// First pass: the range.
     mutating func widen(_ channel: Int, _ numbers: UnsafeBufferPointer<Float>) {
-        let index = isUniform ? 0 : channel
+        let index = scaling == .uniform ? 0 : channel
         var (lowest, highest) = (low[index], high[index])
         for number in numbers {
             lowest = min(lowest, number)
@@ -40,7 +51,7 @@ struct CodeChoice {
 
     /// Second pass: how often each number occurs.
     mutating func count(_ channel: Int, _ numbers: UnsafeBufferPointer<Float>) {
-        let index = isUniform ? 0 : channel
+        let index = scaling == .uniform ? 0 : channel
         let (low, width) = (histograms[index].low, histograms[index].high - histograms[index].low)
         // What is no number, or overflows, teaches nothing.
         guard width.isFinite else { return }
@@ -56,31 +67,46 @@ struct CodeChoice {
     /// The code with the least mean square error, and what that is of the numbers' own mean square.
     func choose() -> (code: LinearCode, noise: Double) {
         let isSigned = low.contains { $0 < 0 }
-        // One scale: a zero where the range asks for it. One a channel: the zero is the same for all.
-        let allCandidates = histograms.map { candidates($0, isSigned: isSigned) }
-        var (signal, noise) = (0.0, 0.0)
-        var scales: [Float] = []
-        var zero: Float = isSigned ? 128 : 0
-        for (histogram, candidates) in zip(histograms, allCandidates) {
-            var best: (scale: Float, zero: Float, error: Double) = (1, zero, .infinity)
-            for (scale, zero) in candidates {
-                let error = error(histogram, scale: scale, zero: zero)
-                if error < best.error { best = (scale, zero, error) }
+        let code: LinearCode
+        if scaling == .perChannel {
+            code = LinearCode(scale: ownScales(isSigned: isSigned), zero: [isSigned ? 128 : 0])
+        } else {
+            let common = best(histograms, candidates(low: low.min() ?? 0, high: high.max() ?? 0, isSigned: isSigned))
+            var scales = [common.scale]
+            if scaling == .balanced && !isSigned {
+                scales = ownScales(isSigned: false).map { bounded((min($0, common.scale) * common.scale).squareRoot()) }
             }
-            scales.append(best.scale)
-            if isUniform { zero = best.zero }
-            noise += best.error
-            signal += energy(histogram)
+            code = LinearCode(scale: scales, zero: [common.zero])
         }
-        return (LinearCode(scale: scales, zero: [zero]), signal > 0 ? noise / signal : 0)
+        let (signal, noise) = histograms.indices.reduce((0.0, 0.0)) { sums, channel in
+            let histogram = histograms[channel]
+            return (sums.0 + energy(histogram), sums.1 + error(histogram, scale: code.scale(of: channel), zero: code.zero(of: channel)))
+        }
+        return (code, signal > 0 ? noise / signal : 0)
     }
 
-    private func candidates(_ histogram: Histogram, isSigned: Bool) -> [(scale: Float, zero: Float)] {
-        let (low, high) = (min(0, histogram.low), max(0, histogram.high))
+    private func ownScales(isSigned: Bool) -> [Float] {
+        histograms.map { histogram in
+            let bound = max(histogram.high / (isSigned ? 127 : 255), isSigned ? -histogram.low / 128 : 0)
+            guard bound > 0, bound.isFinite else { return 1 }
+            return best([histogram], Self.shares.map { (bounded($0 * bound), isSigned ? 128 : 0) }).scale
+        }
+    }
+
+    private func best(_ histograms: [Histogram], _ candidates: [(scale: Float, zero: Float)]) -> (scale: Float, zero: Float) {
+        let errors = candidates.map { candidate in
+            histograms.reduce(0) { $0 + error($1, scale: candidate.scale, zero: candidate.zero) }
+        }
+        let least = errors.indices.min { errors[$0] < errors[$1] }
+        return least.map { candidates[$0] } ?? (1, 0)
+    }
+
+    /// Of one code for all channels.
+    private func candidates(low: Float, high: Float, isSigned: Bool) -> [(scale: Float, zero: Float)] {
+        let (low, high) = (min(0, low), max(0, high))
         guard high > low, (high - low).isFinite else { return [(1, isSigned ? 128 : 0)] }
         return Self.shares.map { share in
             if !isSigned { return (bounded(share * high / 255), 0) }
-            if !isUniform { return (bounded(share * max(high / 127, -low / 128)), 128) }
             let scale = bounded(share * (high - low) / 255)
             return (scale, max(0, min(255, (-share * low / scale).rounded())))
         }

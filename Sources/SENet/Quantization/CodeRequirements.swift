@@ -2,13 +2,12 @@
 struct CodeRequirements {
     /// The names of the images that share a code. Pooling does not change what a code stands for, and a concatenation's inputs have the output's.
     private(set) var groups: [[String]] = []
-    /// Whether a group's channels must have one scale: a convolution reads one of its images, or they are concatenated.
-    private(set) var isUniform: [Bool] = []
+    private(set) var scaling: [CodeChoice.Scaling] = []
 
     init(_ network: FusedNetwork) {
         /// The group of each value: the smallest index of a value in it.
         var group = Array(network.values.indices)
-        var uniform: Set<Int> = []
+        var (uniform, convolved): (Set<Int>, Set<Int>) = ([], [])
         func join(_ a: ValueID, _ b: ValueID) {
             let (low, high) = (min(group[a.index], group[b.index]), max(group[a.index], group[b.index]))
             for index in group.indices where group[index] == high { group[index] = low }
@@ -19,15 +18,15 @@ struct CodeRequirements {
             case .concatenation(let others):
                 uniform.insert(operation.output.index)
                 for input in [operation.input] + others { join(input, operation.output) }
-            case .convolution: uniform.insert(operation.input.index)
+            case .convolution: convolved.insert(operation.input.index)
             default: continue
             }
         }
         let images = network.imageValues
-        let uniformGroups = Set(uniform.map { group[$0] })
+        let (uniformGroups, convolvedGroups) = (Set(uniform.map { group[$0] }), Set(convolved.map { group[$0] }))
         for first in Set(images.map { group[$0.index] }).sorted() {
             groups.append(images.filter { group[$0.index] == first }.map { network[$0].name })
-            isUniform.append(uniformGroups.contains(first))
+            scaling.append(uniformGroups.contains(first) ? .uniform : convolvedGroups.contains(first) ? .balanced : .perChannel)
         }
     }
 }

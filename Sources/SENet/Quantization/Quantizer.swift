@@ -48,8 +48,8 @@ public final class Quantizer {
         let requirements = CodeRequirements(network)
         let places = plan.images
         groups = places.map { place in requirements.groups.firstIndex { $0.contains(place.name) } ?? 0 }
-        choices = zip(requirements.groups, requirements.isUniform).map { names, isUniform in
-            CodeChoice(channels: places.first { $0.name == names[0] }?.shape.channels ?? 1, isUniform: isUniform)
+        choices = zip(requirements.groups, requirements.scaling).map { names, scaling in
+            CodeChoice(channels: places.first { $0.name == names[0] }?.shape.channels ?? 1, scaling: scaling)
         }
         sums = places.map { [Double](repeating: 0, count: $0.shape.channels) }
         inputSums = [Double](repeating: 0, count: source.network.inputChannels)
