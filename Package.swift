@@ -15,6 +15,7 @@ let package = Package(
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
         // Whichever TLS it was built with: images of Swift bring libcurl4-openssl-dev, with which Debian's GnuTLS variant conflicts.
         .systemLibrary(name: "CCURL", pkgConfig: "libcurl", providers: [.apt(["libcurl4-gnutls-dev"])]),
@@ -30,7 +31,7 @@ let package = Package(
             name: "Serving",
             dependencies: ["SENet", "Imaging", "Threads", .product(name: "DequeModule", package: "swift-collections")]),
         .target(name: "CReceiveHook"),
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CReceiveHook", "Threads"]),
+        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CReceiveHook", "CZlib", "Threads"]),
         .target(
             name: "Service",
             dependencies: [
@@ -59,7 +60,7 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"],
-            exclude: ["Fixtures", "make_gates.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+            exclude: ["Fixtures", "make_features.py", "make_gates.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
         .testTarget(
             name: "ModelImportTests", dependencies: ["ModelImport", "SENet"], exclude: ["Fixtures", "make_imports.py"]),
         .testTarget(
@@ -93,7 +94,7 @@ if Context.environment["EXCITE_FUZZ"] != nil {
     package.targets += [
         .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
         .executableTarget(
-            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "ModelImport", "SENet", "Serving"],
+            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "ModelImport", "SENet", "Service", "Serving"],
             path: "Tests/Fuzz/Sources"),
     ]
 }

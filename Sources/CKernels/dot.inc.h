@@ -173,9 +173,7 @@ EXCITE_INLINE void ISA(put)(char *row, int32_t o, int32_t part, ISA(source) weig
 #elif CHANNELS_A_WORD == 4
     ((int8_t *)row)[o * 4 + part] = weight;
 #else
-    uint32_t bits;
-    memcpy(&bits, &weight, sizeof bits);
-    ((uint16_t *)row)[o * 2 + part] = (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    ((uint16_t *)row)[o * 2 + part] = excite_nearest_bfloat16(weight);
 #endif
 }
 

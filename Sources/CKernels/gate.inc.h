@@ -1,5 +1,6 @@
 // The body of gate.c.
 
+#include "elements.inc.h"
 #include "linear.inc.h"
 
 void ISA(excite_mean)(const float *sums,  // (bands, stride)
@@ -47,14 +48,14 @@ EXCITE_INLINE float ISA(activated)(float x, excite_activation activation) {
 
 void ISA(excite_linear)(const float *input,  // (C)
                         int32_t channels,
-                        const float *packed,  // (O/16, C, 16)
+                        const void *packed,  // (O/16, C, 16) floats
                         const float *bias,    // (O)
                         excite_activation activation, int32_t block, int32_t blocks,
                         float *output) {  // (O)
     assert(channels > 0 && block >= 0 && blocks > 0);
     assert(excite_is_aligned(packed) && excite_is_aligned(bias) && excite_is_aligned(output));
     for (int32_t o = block; o < block + blocks; o++) {
-        ISA(multiply_vector)(input, channels, packed, bias, o, output);
+        ISA(multiply_vector)(excite_float32, input, channels, packed, bias, o, output);
         for (int i = o * excite_block; i < (o + 1) * excite_block; i++) output[i] = ISA(activated)(output[i], activation);
     }
 }
@@ -97,3 +98,5 @@ void ISA(excite_scale)(const float *input,     // (blocks, pixels, 16)
         }
     }
 }
+
+#undef ivec

@@ -1,26 +1,26 @@
-// The sums of a linear layer. Contracted where the includer is: gate.c is, narrow.c is not.
+// The sums of a linear layer, after elements.inc.h. Contracted where the includer is: gate.c is, narrow.c is not.
 
 /// Independent chains of additions in a sum: enough to hide an addition's latency (3 to 4 cycles, two a cycle). Term i goes to chain
 /// i % 4, so the order depends on the number of terms alone.
 enum { ISA(chains) = 4 };
 
-/// Block `o` of 16 outputs: bias[o] + sum over c of weights[o][c] * input[c].
-EXCITE_INLINE void ISA(multiply_vector)(const float *input,  // (C)
+/// Block `o` of 16 outputs: bias[o] + sum over c of weights[o][c] * input[c]. The weights' element is a constant where this is inlined.
+EXCITE_INLINE void ISA(multiply_vector)(excite_element element, const float *input,  // (C)
                                         int32_t channels,
-                                        const float *packed,  // (O/16, C, 16)
+                                        const void *packed,  // (O/16, C, 16) elements
                                         const float *bias,    // (O)
                                         int32_t o,
                                         float *output) {  // (O)
-    const vec *weights = (const vec *)(packed + (size_t)o * (size_t)channels * excite_block);
+    const size_t first = (size_t)o * (size_t)channels * VECTORS;
     vec sum[ISA(chains)][VECTORS] = {0};
     int32_t c = 0;
     for (; c + ISA(chains) <= channels; c += ISA(chains)) {
         for (int j = 0; j < ISA(chains); j++) {
-            for (int v = 0; v < VECTORS; v++) sum[j][v] += weights[(c + j) * VECTORS + v] * input[c + j];
+            for (int v = 0; v < VECTORS; v++) sum[j][v] += ISA(load)(element, packed, first + (size_t)((c + j) * VECTORS + v)) * input[c + j];
         }
     }
     for (int j = 0; c < channels; c++, j++) {
-        for (int v = 0; v < VECTORS; v++) sum[j][v] += weights[c * VECTORS + v] * input[c];
+        for (int v = 0; v < VECTORS; v++) sum[j][v] += ISA(load)(element, packed, first + (size_t)(c * VECTORS + v)) * input[c];
     }
     for (int v = 0; v < VECTORS; v++) {
         const vec total = (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);

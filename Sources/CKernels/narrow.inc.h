@@ -268,14 +268,14 @@ void ISA(excite_scaled_sums)(const float *sums,  // (bands, C)
 
 void ISA(excite_exact_linear)(const float *input,  // (C)
                               int32_t channels,
-                              const float *packed,  // (O/16, C, 16)
-                              const float *bias,    // (O)
+                              const void *packed,  // (O/16, C, 16) bfloat16
+                              const float *bias,   // (O)
                               excite_activation activation, int32_t block, int32_t blocks,
                               float *output) {  // (O)
     assert(channels > 0 && block >= 0 && blocks > 0);
     assert(excite_is_aligned(packed) && excite_is_aligned(bias) && excite_is_aligned(output));
     for (int32_t o = block; o < block + blocks; o++) {
-        ISA(multiply_vector)(input, channels, packed, bias, o, output);
+        ISA(multiply_vector)(excite_bfloat16, input, channels, packed, bias, o, output);
         for (int v = 0; v < VECTORS; v++) {
             vec *y = (vec *)output + o * VECTORS + v;
             *y = ISA(exactly_activated)(*y, activation);

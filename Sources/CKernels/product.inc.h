@@ -52,7 +52,7 @@ EXCITE_INLINE void ISA(accumulate)(int pixels, int blocks, size_t unrolled, cons
             // there are too few registers: that took a 1 x 1 convolution from 92 % of the multiply-add limit to 80 % (Zen 3).
             __asm__("" : "+r"(i));
             for (int32_t line = 0; line < tile->lines; line++, ahead += 64) {
-                UNROLLED for (int b = 0; b < blocks; b++) __builtin_prefetch(ahead + (size_t)b * weights_stride, 0, 2);
+                UNROLLED for (int b = 0; b < blocks; b++) __builtin_prefetch(ahead + (size_t)b * weights_stride, 0, 3);
             }
             for (const size_t end = i + run; i < end; i += unrolled) {
                 UNROLLED for (size_t u = 0; u < unrolled; u++) {
@@ -84,7 +84,7 @@ EXCITE_INLINE void ISA(multiply_blocks)(int blocks, size_t unrolled, const excit
     for (int32_t i = 0; i < tiles; i++) {
         // Tiles as equal as can be: a small one at the end would have too few accumulators to hide an addition's latency.
         const int pixels = count / tiles + (i < count % tiles);
-        ISA(pixels) tile = {.ahead = product->weights + (size_t)(lines + ahead) * 64, .lines = ahead < lines ? ahead_lines : 0};
+        ISA(pixels) tile = {.ahead = product->weights + (size_t)blocks * product->weights_stride + (size_t)ahead * 64, .lines = ahead < lines ? ahead_lines : 0};
         ahead += runs * ahead_lines;
         UNROLLED for (int p = 0; p < TILE_PIXELS; p++) {
             tile.at[p] = line + (size_t)x * product->step;

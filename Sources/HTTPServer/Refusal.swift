@@ -64,6 +64,13 @@ extension Refusal {
     static let unsupportedTransferEncoding = Refusal(
         status: 501, code: "unsupported_transfer_encoding", title: "Transfer coding not supported",
         detail: "The only transfer coding understood is chunked, alone.")
+    static let unsupportedContentEncoding = Refusal(
+        status: 415, code: "unsupported_content_encoding", title: "Content encoding not supported",
+        detail: "The content encodings understood are gzip and deflate, one of them; or send the body as it is.",
+        headers: [("Accept-Encoding", "gzip, deflate")])
+    static let brokenContentEncoding = Refusal(
+        status: 400, code: "broken_content_encoding", title: "Broken compressed body",
+        detail: "The body is not what its Content-Encoding says, or was cut off; send it again, or as it is.")
     static let tooManyConnections = Refusal(
         status: 503, code: "too_many_connections", title: "Too many connections",
         detail: "The server has as many connections open as it allows; try again in a moment, and reuse connections.",

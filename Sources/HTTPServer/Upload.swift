@@ -10,10 +10,13 @@ struct Upload {
     private var kind: Kind
     private let limit: Int
     private let expected: Int
+    /// Set where the body is compressed: the buffer holds what it stands for.
+    private let decoder: ContentDecoder?
 
     /// - Throws: where the head alone tells that the body will not do.
     init(head: RequestHead, configuration: ServerConfiguration, memory: BodyMemory) throws(Refusal) {
         limit = configuration.bodyLimit
+        decoder = try ContentDecoder.decoder(for: head)
         expected = head.contentLength ?? 0
         guard expected <= limit else { throw .bodyTooLarge(limit: limit) }
         buffer = BodyBuffer(share: try memory.share(expecting: expected, of: head.clientAddress))
@@ -27,6 +30,11 @@ struct Upload {
 
     /// Takes the next bytes of the body.
     mutating func append(_ bytes: UnsafeRawBufferPointer) throws(Refusal) {
+        guard let decoder else { return try take(bytes) }
+        try decoder.decode(bytes) { (bytes) throws(Refusal) in try take(bytes) }
+    }
+
+    private mutating func take(_ bytes: UnsafeRawBufferPointer) throws(Refusal) {
         guard buffer.count + bytes.count <= limit else { throw .bodyTooLarge(limit: limit) }
         try buffer.append(bytes, expecting: expected)
         if case .multipart(var parser) = kind {
@@ -38,6 +46,7 @@ struct Upload {
 
     /// The parts of the complete body. Nothing may be appended after it.
     func finish() throws(Refusal) -> [Part] {
+        try decoder?.finish()
         guard buffer.count > 0 else { return [] }
         switch kind {
         case .raw(let contentType):

@@ -71,3 +71,11 @@ enum ImageSignature: Equatable {
         return isText ? "text" : "no known image format"
     }
 }
+
+extension ImageFormat {
+    /// What a file begins as; nil for one that is not served.
+    public init?(signatureOf bytes: UnsafeRawBufferPointer) {
+        guard case .served(let format) = ImageSignature(bytes) else { return nil }
+        self = format
+    }
+}

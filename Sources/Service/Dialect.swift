@@ -1,11 +1,26 @@
 import HTTPServer
+import Serving
 
 /// A protocol that clients speak: a translation at the edge, never a second path. It says its routes, which read a request into the pool's
 /// and write its results, and how it words a refusal. Admission, batching, cancellation, the log and the metrics are the same for all.
 package struct Dialect: Sendable {
+    /// In the log and in metrics.
+    package var name: String
     package var routes: [Route]
+    var description = APIDescription()
     /// An error in the protocol's own form.
     var refusal: @Sendable (Problem) -> Response
+}
+
+extension Dialect {
+    /// All that are spoken, the server's own first.
+    package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics) -> [Dialect] {
+        let dialects: [Dialect] = [
+            .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
+            .torchServe(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
+        ]
+        return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects)]
+    }
 }
 
 /// How long requests may wait; nil for as long as it takes.
@@ -20,9 +35,18 @@ package struct Deadlines: Sendable {
         self.longest = longest
     }
 
-    /// When nobody waits any more for the answer to a request, counted from its first byte.
+    /// When nobody waits any more for the answer to a request, by what its head says: `X-Deadline-Ms`.
+    func deadline(of head: RequestHead) throws(Problem) -> ContinuousClock.Instant? {
+        guard let text = head.header("X-Deadline-Ms") else { return deadline(of: head, asked: nil) }
+        guard let number = Int(text), number > 0, number <= 86_400_000 else {
+            throw .badParameter("X-Deadline-Ms must be a positive number of milliseconds, not '\(text)'")
+        }
+        return deadline(of: head, asked: .milliseconds(number))
+    }
+
+    /// The same, counted from the request's first byte.
     ///
-    /// - Parameter asked: how long the client says that it waits.
+    /// - Parameter asked: how long the client says that it waits; nil where it does not say.
     func deadline(of head: RequestHead, asked: Duration?) -> ContinuousClock.Instant? {
         let wanted = asked ?? standard
         let limit = longest.map { min(wanted ?? $0, $0) } ?? wanted

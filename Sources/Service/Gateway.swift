@@ -4,7 +4,12 @@ import Serving
 /// Takes requests from HTTP to the pool and back: finds the route, and lets its dialect translate.
 package struct Gateway: Sendable {
     private let readiness: Readiness
-    private let table: [PathPattern: [String: (dialect: Dialect, route: Route)]]
+    /// By method.
+    private typealias Methods = [String: (dialect: Dialect, route: Route)]
+    /// Nearly every request's path has no parameters.
+    private let fixed: [String: Methods]
+    /// Of paths with parameters, the most particular first.
+    private let patterns: [(pattern: PathPattern, methods: Methods)]
     /// What words a refusal of a path that is nobody's.
     private let fallback: Dialect
 
@@ -14,41 +19,42 @@ package struct Gateway: Sendable {
         precondition(!dialects.isEmpty, "a gateway without dialects")
         self.readiness = readiness
         fallback = dialects[0]
-        var table: [PathPattern: [String: (Dialect, Route)]] = [:]
+        var table: [PathPattern: Methods] = [:]
         for dialect in dialects {
             for route in dialect.routes {
                 precondition(table[route.path]?[route.method] == nil, "\(route.method) \(route.path) is two dialects'")
                 table[route.path, default: [:]][route.method] = (dialect, route)
             }
         }
-        self.table = table
+        fixed = Dictionary(uniqueKeysWithValues: table.filter(\.key.isFixed).map { ($0.key.description, $0.value) })
+        patterns = table.filter { !$0.key.isFixed }.map { ($0.key, $0.value) }.sorted {
+            ($1.pattern.particularity, $0.pattern.description) < ($0.pattern.particularity, $1.pattern.description)
+        }
     }
 
-    /// Every method by path, as `OpenAPI` describes them.
+    /// Every method by path, as `APIDescription` has them.
     package var methods: [String: Set<String>] {
-        Dictionary(table.map { ($0.key.description, Set($0.value.keys)) }) { first, _ in first }
+        fixed.mapValues { Set($0.keys) }
+            .merging(patterns.map { ($0.pattern.description, Set($0.methods.keys)) }) { $0.union($1) }
     }
 
     /// Paths that a probe asks for, which are answered whatever else happens.
-    package var routinePaths: Set<String> {
-        Set(table.values.flatMap(\.values).filter(\.route.isRoutine).map(\.route.path.description))
-    }
+    package var routinePaths: Set<String> { Set(fixed.filter { $0.value.values.contains(where: \.route.isRoutine) }.keys) }
 
-    private typealias Match = (methods: [String: (dialect: Dialect, route: Route)], parameters: [String: String])
-
-    private func match(_ path: String) -> Match? {
-        // Nearly every request's path has no parameters.
-        if let methods = table[PathPattern(stringLiteral: path)] { return (methods, [:]) }
-        for (pattern, methods) in table {
+    private func match(_ path: String) -> (methods: Methods, parameters: [String: String])? {
+        if let methods = fixed[path] { return (methods, [:]) }
+        for (pattern, methods) in patterns {
             if let parameters = pattern.match(path) { return (methods, parameters) }
         }
         return nil
     }
 
-    /// What a path is called in metrics, and whether it is asked routinely: paths that clients make up are all one.
-    package func route(of head: RequestHead) -> (name: String, isRoutine: Bool) {
-        guard let methods = match(head.path)?.methods.values.map(\.route), let route = methods.first else { return ("other", false) }
-        return (route.path.description, route.isRoutine)
+    /// What a path and its dialect are called in metrics, and whether it is asked routinely: paths that clients make up are all one.
+    package func route(of head: RequestHead) -> (name: String, dialect: String, isRoutine: Bool) {
+        guard let methods = match(head.path)?.methods, let (dialect, route) = methods[head.method] ?? methods.first?.value else {
+            return ("other", fallback.name, false)
+        }
+        return (route.path.description, dialect.name, route.isRoutine)
     }
 
     private func find(_ head: RequestHead) throws(Problem) -> (dialect: Dialect, route: Route, call: Call) {
@@ -77,7 +83,7 @@ package struct Gateway: Sendable {
         do throws(Problem) {
             let (_, route, call) = try find(request.head)
             switch route.action {
-            case .page(let answer): responder.respond(try answer(call))
+            case .page(let answer): responder.respond(try answer(call).compressed(for: request.head))
             case .inference(let intake):
                 guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
                 let asked = try intake(call, pool)
@@ -86,7 +92,7 @@ package struct Gateway: Sendable {
                 inference.clientHasLeft = request.watch
                 let (model, head) = (inference.model, request.head)
                 pool.submit(inference) { results in
-                    responder.respond(answer(results, model, head, write))
+                    responder.respond(answer(results, model, head, write).compressed(for: head))
                 }
             }
         } catch {
@@ -105,13 +111,20 @@ package struct Gateway: Sendable {
         if let first = failures.first, failures.count == results.count, results.count == 1 || first.isOfRequest {
             return response(Problem(first), to: head)
         }
-        var response = write(results)
-        response.context = RequestSummary(model, results)
-        return response
+        do throws(Problem) {
+            var response = try write(results)
+            response.context = RequestSummary(model, results)
+            return response
+        } catch {
+            return response(error, to: head)
+        }
     }
 
     private func response(_ problem: Problem, to head: RequestHead?) -> Response {
-        let dialect = head.flatMap { match($0.path)?.methods.values.first?.dialect } ?? fallback
+        let dialect =
+            head.flatMap { head in
+                match(head.path).flatMap { $0.methods[head.method] ?? $0.methods.min { $0.key < $1.key }?.value }?.dialect
+            } ?? fallback
         var response = dialect.refusal(problem)
         response.headers += problem.headers
         response.context = problem

@@ -3,7 +3,7 @@ import Serving
 
 /// What one path answers to one method.
 package struct Route: Sendable {
-    /// `GET`, which answers HEAD too, or `POST`.
+    /// `GET`, which answers HEAD too, `POST` or `PUT`.
     package var method: String
     package var path: PathPattern
     /// Asked every few seconds by machines, as probes and scrapes are: told in the log only to those who ask for it.
@@ -32,40 +32,6 @@ struct Intake: Sendable {
     /// Puts the inputs that the body holds into the request, and says how its results are written.
     var read: @Sendable (Request, inout InferenceRequest) throws(Problem) -> Writer
 
-    /// The answer for the results of all inputs, in their order.
-    typealias Writer = @Sendable ([Result<Inference, InferenceError>]) -> Response
-}
-
-/// A path whose segments are words, or names in braces that stand for any word: `/v2/models/{model}/infer`.
-package struct PathPattern: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
-    package let description: String
-    private let segments: [Segment]
-
-    private enum Segment: Hashable {
-        case word(String)
-        case parameter(String)
-    }
-
-    package init(stringLiteral path: String) {
-        description = path
-        segments = path.split(separator: "/", omittingEmptySubsequences: false).map { segment in
-            segment.hasPrefix("{") && segment.hasSuffix("}") ? .parameter(String(segment.dropFirst().dropLast())) : .word(String(segment))
-        }
-    }
-
-    /// The parameters' values where the path is of this form; nil where it is not. A parameter is not empty.
-    func match(_ path: String) -> [String: String]? {
-        let words = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard words.count == segments.count else { return nil }
-        var values: [String: String] = [:]
-        for (segment, word) in zip(segments, words) {
-            switch segment {
-            case .word(let expected): if expected != word { return nil }
-            case .parameter(let name):
-                if word.isEmpty { return nil }
-                values[name] = String(word)
-            }
-        }
-        return values
-    }
+    /// The answer for the results of all inputs, in their order. Throws where one input's error is the whole request's.
+    typealias Writer = @Sendable ([Result<Inference, InferenceError>]) throws(Problem) -> Response
 }

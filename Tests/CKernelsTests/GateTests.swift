@@ -42,7 +42,7 @@ struct GateTests {
 
             let count = blocks(shape.outputs)
             let packed = Floats(count: count * shape.channels * 16)
-            excite_pack_linear(Int32(shape.outputs), Int32(shape.channels), weights.pointer, packed.pointer)
+            excite_pack_linear(excite_float32, Int32(shape.outputs), Int32(shape.channels), weights.pointer, packed.pointer)
             let whole = Floats(count: count * 16)
             kernels.table.linear(
                 input.pointer, Int32(shape.channels), packed.pointer, bias.pointer, activation, 0, Int32(count), whole.pointer)

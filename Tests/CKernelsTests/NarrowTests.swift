@@ -189,9 +189,11 @@ struct NarrowTests {
         var generator = Xorshift(seed: 17)
         for outputs in [1, 16, 50] {
             let input = Floats(random: channels, &generator)
-            let weights = Floats(random: outputs * channels, &generator)
-            let packed = Floats(count: blocks(outputs) * channels * 16)
-            excite_pack_linear(Int32(outputs), Int32(channels), weights.pointer, packed.pointer)
+            // What a bfloat16 holds, packed from a little more.
+            let exact = (0..<outputs * channels).map { _ in Float(bitPattern: bfloat16Bits(generator.uniform())) }
+            let (weights, more) = (Floats(exact), Floats(exact.map { $0 * 1.001 }))
+            let packed = Elements(excite_bfloat16, count: blocks(outputs) * channels * 16)
+            excite_pack_linear(excite_bfloat16, Int32(outputs), Int32(channels), more.pointer, packed.pointer)
             let bias = randomPerChannel(outputs, &generator)
             for activation in allActivations {
                 let (expected, output, portable) = (Floats(count: outputs), Floats(count: bias.count), Floats(count: bias.count))

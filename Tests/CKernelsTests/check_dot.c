@@ -194,8 +194,13 @@ static void check_elements(const excite_kernels *k, excite_element element) {
 
 static void check_layers(const excite_kernels *k) {
     float *input = per_channel(67, 0, 1), *weights = per_channel(32 * 67, 0, 1), *bias = per_channel(32, 0, 1);
-    float *packed = allocated(32 * 67 * 4), *output = allocated(32 * 4), *expected = allocated(32 * 4);
-    excite_pack_linear(32, 67, weights, packed);
+    void *packed = allocated(32 * 67 * 2);
+    float *output = allocated(32 * 4), *expected = allocated(32 * 4);
+    for (int32_t i = 0; i < 32 * 67; i++) {
+        const uint32_t bits = (uint32_t)excite_nearest_bfloat16(weights[i]) << 16;
+        memcpy(&weights[i], &bits, sizeof bits);
+    }
+    excite_pack_linear(excite_bfloat16, 32, 67, weights, packed);
     for (int32_t activation = excite_activation_none; activation <= (int32_t)excite_activation_silu; activation++) {
         excite_reference_exact_linear(32, 67, input, weights, bias, (excite_activation)activation, expected);
         k->exact_linear(input, 67, packed, bias, (excite_activation)activation, 0, 2, output);

@@ -135,10 +135,10 @@ struct OtherRouteTests {
             let answer = try service.get("/metrics")
             #expect(answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8")
             exposition = try Exposition(answer.text)
-            return exposition.value("excite_requests_total", ["route": "other", "status": "404"]) == 1
+            return exposition.value("excite_requests_total", ["route": "other", "dialect": "excite", "status": "404"]) == 1
         }
-        #expect(exposition.value("excite_requests_total", ["route": "/classify", "status": "200"]) == 3)
-        #expect(exposition.value("excite_requests_total", ["route": "/classify", "status": "415"]) == 1)
+        #expect(exposition.value("excite_requests_total", ["route": "/classify", "dialect": "excite", "status": "200"]) == 3)
+        #expect(exposition.value("excite_requests_total", ["route": "/classify", "dialect": "excite", "status": "415"]) == 1)
         #expect(exposition.value("excite_request_seconds_count", ["route": "/classify"]) == 4)
         #expect(exposition.value("excite_receive_seconds_count", ["route": "/classify"]) == 4)
         #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == 3)

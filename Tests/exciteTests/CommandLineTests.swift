@@ -4,7 +4,8 @@ import Testing
 @Suite("The command line")
 struct CommandLineTests {
     private static let commands = [
-        "serve", "classify", "evaluate", "gates", "pull", "import", "models", "preprocess", "forward", "bench", "inspect", "load", "probe",
+        "serve", "classify", "embed", "evaluate", "gates", "pull", "import", "models", "preprocess", "forward", "bench", "inspect", "load",
+        "probe", "quantize",
     ]
 
     @Test("--help lists the commands, and each command's options")

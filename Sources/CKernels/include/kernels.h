@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -99,8 +100,8 @@ typedef void excite_pixels_function(const float *input, int32_t pixels, int32_t 
 /// means[c] = scale * (sum over b of sums[b * stride + c]), c < channels; a multiple of 16 channels. Added in the order of b.
 typedef void excite_mean_function(const float *sums, int32_t bands, int32_t stride, float scale, int32_t channels, float *means);
 /// output[o] = activation(bias[o] + sum over c of weights[o][c] * input[c]) for the 16 * `blocks` outputs that start at `block`.
-/// Weights are packed as (O/16, C, 16) by `pack_linear`; C is any number, O is rounded up with zeros (so sigmoid's padding is 0.5).
-typedef void excite_linear_function(const float *input, int32_t channels, const float *packed, const float *bias, excite_activation,
+/// Weights are packed as (O/16, C, 16) by `excite_pack_linear`; C is any number, O is rounded up with zeros (so sigmoid's padding is 0.5).
+typedef void excite_linear_function(const float *input, int32_t channels, const void *packed, const float *bias, excite_activation,
                                     int32_t block, int32_t blocks, float *output);
 /// output = activation(input * gate + shortcut) over `blocks` whole blocks of (blocks, pixels, 16); `gate` (blocks * 16) starts at
 /// the first of them; `shortcut` may be NULL; the activation is none or relu. In place is allowed.
@@ -116,6 +117,13 @@ typedef float excite_multiply_adds_function(int64_t rounds, int64_t *count);
 
 /// What an activation's elements are. A uint8 q stands for scale * (q - zero), with a scale and a zero of its own for each channel.
 typedef enum { excite_float32, excite_bfloat16, excite_uint8 } excite_element;
+
+/// The bits of the nearest bfloat16, ties to even; not for NaN.
+static inline uint16_t excite_nearest_bfloat16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
 
 /// What happens to a sum of dot products s between its accumulation and its only store:
 /// y = s * multiplier + bias + residual * residual_multiplier, and not less than `low`. Nothing is contracted, so that a uint8 answer is the
@@ -201,7 +209,7 @@ typedef struct {
     excite_pixels_function *max_pixels;  // a NaN wins
     excite_pixels_function *sum_pixels;
     excite_mean_function *mean;
-    excite_linear_function *linear;
+    excite_linear_function *linear;  // of float32 weights
     excite_scale_function *scale;
     excite_affine_function *affine;
     excite_multiply_adds_function *multiply_adds;
@@ -214,7 +222,7 @@ typedef struct {
     excite_blur_narrow_function *blur_narrow;
     excite_reduce_function *reduce;
     excite_scaled_sums_function *scaled_sums;
-    excite_linear_function *exact_linear;
+    excite_linear_function *exact_linear;  // of bfloat16 weights
 
     const excite_dot_kernels *uint8;
     const excite_dot_kernels *bfloat16;  // NULL where the instruction set has no dot product of them
@@ -223,8 +231,9 @@ typedef struct {
 /// The kernels that this processor can run, fastest first; NULL after the last. The last is always "portable".
 const excite_kernels *excite_kernels_at(int32_t index);
 
-/// Packs `weights` (O, C) for `linear`: (O rounded up / 16, C, 16), padding outputs zero.
-void excite_pack_linear(int32_t outputs, int32_t channels, const float *weights, float *packed);
+/// Packs `weights` (O, C) as float32 for `linear`, as the nearest bfloat16 for `exact_linear`: (O rounded up / 16, C, 16), padding outputs
+/// zero.
+void excite_pack_linear(excite_element, int32_t outputs, int32_t channels, const float *weights, void *packed);
 
 /// Channels [from, from + count) of one block become channels [to, to + count) of another, both (pixels, 16) of elements of `size` bytes.
 void excite_copy_channels(size_t size, const void *input, int32_t from, int32_t count, int32_t pixels, void *output, int32_t to);

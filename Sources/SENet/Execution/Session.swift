@@ -46,6 +46,18 @@ public final class Session {
         return UnsafeBufferPointer(start: floats(plan.output, of: index), count: plan.classes)
     }
 
+    /// The features of image `index` of the last batch, `plan.featureCount` of them, as the classifier read them: a mean is taken anew, by the
+    /// thread that asks. Valid until the next input is written or features are asked for, in this or another session of the workspace. Nil where
+    /// the plan has none.
+    public func features(_ index: Int) -> UnsafeBufferPointer<Float>? {
+        precondition(index < largestBatch)
+        guard let classifier = plan.classifier else { return nil }
+        let vector = plan.memory.offsets.withUnsafeBufferPointer { offsets in
+            classifier.vector(in: frame(step: plan.steps.count - 1, image: index, offsets, thread: 0))
+        }
+        return UnsafeBufferPointer(start: vector, count: classifier.inputs)
+    }
+
     /// Calls `body` for each of the first `images` images with its index and its input, on all threads of the team.
     public func fill(images: Int, _ body: (Int, UnsafeMutableBufferPointer<Float>) -> Void) {
         team.perform { _ in
@@ -141,17 +153,19 @@ public final class Session {
     private func execute(_ index: Int, _ images: Range<Int>, thread: Int) {
         let step = plan.steps[index]
         let (items, count) = (step.items, images.count)
-        let weights = UnsafeRawPointer(plan.weights.memory.start + plan.weights.offsets[index])
-        let scratch = workspace.arena + thread * plan.scratchBytes
         plan.memory.offsets.withUnsafeBufferPointer { offsets in
             while case let ticket = team.takeTicket(), ticket < items * count {
                 let (item, image) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
-                step.run(
-                    item,
-                    in: Frame(
-                        image: self.image(images.lowerBound + image), offsets: offsets, weights: weights, scratch: scratch,
-                        kernels: plan.kernels.table))
+                step.run(item, in: frame(step: index, image: images.lowerBound + image, offsets, thread: thread))
             }
         }
+    }
+
+    /// Where a step finds an image's data, run by a thread of the team.
+    private func frame(step index: Int, image: Int, _ offsets: UnsafeBufferPointer<Int>, thread: Int) -> Frame {
+        Frame(
+            image: self.image(image), offsets: offsets,
+            weights: UnsafeRawPointer(plan.weights.memory.start + plan.weights.offsets[index]),
+            scratch: workspace.arena + thread * plan.scratchBytes, kernels: plan.kernels.table)
     }
 }

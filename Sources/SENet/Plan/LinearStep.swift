@@ -6,13 +6,13 @@ struct LinearStep: WeightedStep {
     let layer: LinearTensors
     /// Set if the input is sums, whose mean is the vector.
     let mean: Mean?
-    /// Whether it is computed without contraction.
+    /// Whether it is computed without contraction, and its weights are held in bfloat16: read once an image, they are what it waits for.
     let isExact: Bool
     let activation: Activation?
     let input: ValueID
     let output: ValueID
 
-    private var inputs: Int { layer.weight.shape[1] }
+    var inputs: Int { layer.weight.shape[1] }
     private var outputs: Shape { Shape(channels: layer.weight.shape[0], height: 1, width: 1) }
 
     /// Blocks of 16 outputs an item: enough items for a few threads, few enough that taking the mean in each does not count.
@@ -28,16 +28,19 @@ struct LinearStep: WeightedStep {
 
     var scratchBytes: Int { mean == nil ? 0 : inputs.roundedUp(toMultipleOf: Shape.block) * MemoryLayout<Float>.stride }
 
+    /// What the layer is applied to: its input or, in the frame's scratch, the mean of it.
+    func vector(in frame: Frame) -> UnsafePointer<Float> {
+        let input = frame.floats(input)
+        guard let mean else { return UnsafePointer(input) }
+        mean.take(input, channels: inputs, to: frame.floatScratch, frame, factors: packedFloats + outputs.blockedCount)
+        return UnsafePointer(frame.floatScratch)
+    }
+
     func run(_ item: Int, in frame: Frame) {
-        var vector = frame.floats(input)
-        if let mean {
-            mean.take(
-                vector, channels: inputs, to: frame.floatScratch, frame, factors: packedCount + outputs.blockedCount)
-            vector = frame.floatScratch
-        }
+        let vector = vector(in: frame)
         let block = item * blocks
         let kernels = frame.kernels.pointee
-        let (weights, bias) = (frame.floatWeights(), frame.floatWeights(packedCount))
+        let (weights, bias) = (frame.weights, frame.floatWeights(packedFloats))
         let (first, count) = (Int32(block), Int32(min(blocks, outputs.blocks - block)))
         let (inputs, activation) = (Int32(inputs), excite_activation(activation))
         if isExact {
@@ -49,18 +52,20 @@ struct LinearStep: WeightedStep {
 
     var tensors: [Parameter] { layer.all }
 
-    private var packedCount: Int { outputs.blockedCount * inputs }
+    /// What the packed weights take, in floats and whole cache lines.
+    private var packedFloats: Int { (outputs.blockedCount * inputs / (isExact ? 2 : 1)).roundedUp(toMultipleOf: Shape.block) }
 
     /// The weight, the bias in whole blocks, then the mean's factors.
     var weightBytes: Int {
-        (packedCount + outputs.blockedCount + (mean?.factorCount(channels: inputs) ?? 0)) * MemoryLayout<Float>.stride
+        (packedFloats + outputs.blockedCount + (mean?.factorCount(channels: inputs) ?? 0)) * MemoryLayout<Float>.stride
     }
 
     func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) throws(ModelError) {
-        let packed = weights.assumingMemoryBound(to: Float.self)
-        excite_pack_linear(Int32(outputs.channels), Int32(inputs), try checkpoint.floats(layer.weight), packed)
+        let element = isExact ? excite_bfloat16 : excite_float32
+        excite_pack_linear(element, Int32(outputs.channels), Int32(inputs), try checkpoint.floats(layer.weight), weights)
+        let numbers = weights.assumingMemoryBound(to: Float.self) + packedFloats
         let bias = try checkpoint.floats(layer.bias)
-        (packed + packedCount).update(from: bias, count: bias.count)
-        mean?.packFactors(channels: inputs, to: packed + packedCount + outputs.blockedCount)
+        numbers.update(from: bias, count: bias.count)
+        mean?.packFactors(channels: inputs, to: numbers + outputs.blockedCount)
     }
 }

@@ -14,6 +14,13 @@ public final class Plan: Sendable {
     /// The gates of the squeeze-and-excitation blocks, in order.
     public let gates: [GatePlace]
 
+    /// How many features an image has: what the classifier, a linear layer, reads, which is the pooled image where the network ends in global
+    /// pooling and a linear layer. Nil where it does not end in a linear layer.
+    public var featureCount: Int? { classifier?.inputs }
+
+    /// The last step, where it is the layer that makes the output: what it reads is still there when the session has run.
+    let classifier: LinearStep?
+
     /// The images that steps make, in order.
     let images: [ImagePlace]
 
@@ -56,6 +63,7 @@ public final class Plan: Sendable {
         (input, output) = (fused.input, fused.output)
         (inputShape, classes) = (fused[fused.input].shape, fused[fused.output].shape.channels)
         gates = fused.gates
+        classifier = (steps.last as? LinearStep).flatMap { [output = fused.output] in $0.output == output ? $0 : nil }
         images = fused.imageValues.map { value in
             ImagePlace(step: fused.operations.firstIndex { $0.output == value } ?? 0, value: value, description: fused[value])
         }

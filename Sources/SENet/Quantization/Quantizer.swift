@@ -1,3 +1,4 @@
+import CKernels
 import FoundationEssentials
 import Glibc
 
@@ -191,30 +192,46 @@ public struct QuantizedModel {
     private enum Contents {
         case integers([Int8])
         case floats([Float])
+        /// The checkpoint's own.
+        case kept(as: SafeTensors.ElementType)
+
+        var elementType: SafeTensors.ElementType {
+            switch self {
+            case .integers: .int8
+            case .floats: .float32
+            case .kept(let type): type
+            }
+        }
     }
 
     private func writeTensors(to path: String) throws(ModelError) {
         /// What the quantised convolutions take the place of.
         var replaced: Set<String> = []
-        var tensors: [(parameter: Parameter, contents: Contents?)] = []
+        var tensors: [(parameter: Parameter, contents: Contents)] = []
         for operation in network.operations {
             guard case .convolution(let fused) = operation.kind, let weights = weights[fused.name] else { continue }
             replaced.formUnion((fused.tensors.all + (fused.norm?.all ?? [])).map(\.name))
             let (weight, scale, bias) = DotConvolutionStep.quantizedTensors(of: fused)
             tensors += [(weight, .integers(weights.weights)), (scale, .floats(weights.scale)), (bias, .floats(weights.bias))]
         }
-        for parameter in source.network.parameters where !replaced.contains(parameter.name) { tensors.append((parameter, nil)) }
+        // As a plan in 8 bits holds them.
+        let linear = Set(
+            network.operations.compactMap { if case .linear(let tensors, _, _) = $0.kind { tensors.weight.name } else { nil } })
+        for parameter in source.network.parameters where !replaced.contains(parameter.name) {
+            tensors.append((parameter, .kept(as: linear.contains(parameter.name) ? .bfloat16 : .float32)))
+        }
         let writer = try SafeTensorsWriter(
             path: path,
             entries: tensors.map { tensor in
-                let type: SafeTensors.ElementType = if case .integers = tensor.contents { .int8 } else { .float32 }
-                return SafeTensorsWriter.Entry(name: tensor.parameter.name, elementType: type, shape: tensor.parameter.shape)
+                SafeTensorsWriter.Entry(
+                    name: tensor.parameter.name, elementType: tensor.contents.elementType, shape: tensor.parameter.shape)
             })
         for (parameter, contents) in tensors {
             switch contents {
             case .integers(let integers): try writer.append(elements: integers)
             case .floats(let floats): try writer.append(elements: floats)
-            case nil: try writer.append(elements: try checkpoint.floats(parameter))
+            case .kept(as: .bfloat16): try writer.append(elements: try checkpoint.floats(parameter).map(excite_nearest_bfloat16))
+            case .kept: try writer.append(elements: try checkpoint.floats(parameter))
             }
         }
         try writer.finish()

@@ -30,7 +30,8 @@ package struct RequestLog: Sendable {
     package init(_ gateway: Gateway, logger: Logger, metrics: Metrics) {
         self.gateway = gateway
         self.logger = logger
-        requests = metrics.counter("excite_requests_total", help: "Requests, by route and status.", labels: ["route", "status"])
+        requests = metrics.counter(
+            "excite_requests_total", help: "Requests, by route, dialect and status.", labels: ["route", "dialect", "status"])
         duration = metrics.histogram(
             "excite_request_seconds", help: "From a request's first byte to its answer's last.", labels: ["route"])
         receive = metrics.histogram(
@@ -38,15 +39,15 @@ package struct RequestLog: Sendable {
     }
 
     package func completed(_ request: CompletedRequest) {
-        let (route, isRoutine) = gateway.route(of: request.head)
-        requests.add([route, String(request.status)])
+        let (route, dialect, isRoutine) = gateway.route(of: request.head)
+        requests.add([route, dialect, String(request.status)])
         duration.observe([route], request.duration.seconds)
         if let received = request.received { receive.observe([route], received.seconds) }
         let level: Logger.Level = isRoutine && request.status < 500 ? .debug : .info
         guard level >= logger.logLevel else { return }
         let passage = flood.pass(request.status, at: .now)
         report(passage.held)
-        if passage.isOpen { logger.log(level: level, "request", metadata: fields(request, route)) }
+        if passage.isOpen { logger.log(level: level, "request", metadata: fields(request, route, dialect)) }
     }
 
     /// Says what was held back and not yet told.
@@ -60,12 +61,13 @@ package struct RequestLog: Sendable {
         }
     }
 
-    private func fields(_ request: CompletedRequest, _ route: String) -> Logger.Metadata {
+    private func fields(_ request: CompletedRequest, _ route: String, _ dialect: String) -> Logger.Metadata {
         var fields: Logger.Metadata = [
             "id": .string(request.id), "route": .string(route), "status": .stringConvertible(request.status),
             "client": .string(request.head.clientAddress), "bytes": .stringConvertible(request.bytesReceived),
             "total_ms": milliseconds(request.duration),
         ]
+        if request.context is RequestSummary { fields["dialect"] = .string(dialect) }
         // As an id is: what would disturb the log, or swell it, is not carried.
         if let trace = request.head.header("traceparent"), trace.utf8.count <= 128, trace.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
             fields["traceparent"] = .string(trace)

@@ -37,6 +37,12 @@ extension Prediction {
         }
     }
 
+    /// The scores of all classes, in their order.
+    static func scores(of logits: [Float], activation: Configuration.OutputActivation) -> [Float] {
+        let score = scoring(logits, activation)
+        return logits.map { Float(score($0)) }
+    }
+
     /// What makes a score of a logit.
     private static func scoring(_ logits: [Float], _ activation: Configuration.OutputActivation) -> (Float) -> Double {
         switch activation {

@@ -125,6 +125,14 @@ public final class EnginePool: Sendable {
         return refusal
     }
 
+    /// What has become of the inputs that were accepted for a model.
+    public func statistics(of model: Model) -> ModelStatistics {
+        monitor.withLock { $0.models[model]?.statistics } ?? ModelStatistics()
+    }
+
+    /// The most inputs that are run together.
+    public var largestBatch: Int { options.largestBatch }
+
     /// Refuses new requests, waits until every accepted input is answered, and ends the threads.
     public func close() {
         monitor.withLock { $0.isClosed = true }
@@ -148,7 +156,11 @@ public final class EnginePool: Sendable {
         if case .failure(let error) = result { metrics.reject(error) }
         let request = job.request
         let answers = request.take(result, for: job.index)
-        monitor.withLock { $0.finish(request, isLast: answers != nil) }
+        let duration = ContinuousClock.now - job.submitted
+        monitor.withLock { state in
+            state.models.update(request.model) { $0.statistics.add(result, after: duration) }
+            state.finish(request, isLast: answers != nil)
+        }
         guard let answers else { return }
         request.answer(answers)
         monitor.withLock { state in

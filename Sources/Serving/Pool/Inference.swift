@@ -15,12 +15,26 @@ public struct Inference: Sendable {
     public var batchSize: Int
     /// Where they were asked for, in the network's order.
     public var gates: [GateValues]?
+    /// Where they were asked for: what the classifier reads, `plan.featureCount` numbers.
+    public var features: [Float]?
 
     /// The `count` most probable classes, best first: fewer where there are fewer classes.
     ///
     /// - Parameter model: the one that was asked.
     public func predictions(_ count: Int, of model: Model) -> [Prediction] {
         Prediction.best(count, of: logits, labels: model.labels, activation: model.source.configuration.outputActivation)
+    }
+
+    /// The features, where they were asked for; divided by their Euclidean norm where that is wanted, unless it is 0.
+    public func embedding(isNormalized: Bool) -> [Float]? {
+        guard isNormalized, let features else { return features }
+        let norm = features.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+        return norm > 0 ? features.map { Float(Double($0) / norm) } : features
+    }
+
+    /// Of every class, in the classes' order: what `predictions` gives as scores.
+    public func scores(of model: Model) -> [Float] {
+        Prediction.scores(of: logits, activation: model.source.configuration.outputActivation)
     }
 }
 

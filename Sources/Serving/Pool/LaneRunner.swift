@@ -85,7 +85,10 @@ extension EnginePool {
         let inference = ContinuousClock.now - started
         // The decoders go on while the answers are given: the logits stay until this thread fills a session again.
         monitor.withLock { state in
-            state.models.update(batch.model) { $0.cost.follow(images: jobs.count, seconds: inference.seconds) }
+            state.models.update(batch.model) { served in
+                served.cost.follow(images: jobs.count, seconds: inference.seconds)
+                served.statistics.batches += 1
+            }
             finishRun(&state, lane)
         }
         metrics.ran(batch.model, images: jobs.count, release, inference)
@@ -103,7 +106,8 @@ extension EnginePool {
                 .success(
                     Inference(
                         logits: logits, image: job.stage.image, decode: decode ?? .zero, queue: queue, inference: inference,
-                        batchSize: jobs.count, gates: gates[index])))
+                        batchSize: jobs.count, gates: gates[index],
+                        features: job.request.wantsFeatures ? session.features(index).map { Array($0) } : nil)))
         }
     }
 

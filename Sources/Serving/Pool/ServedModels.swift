@@ -16,6 +16,7 @@ struct ServedModel {
     /// Why a lane could not make its session.
     var failure: ModelError?
     var cost = ModelCost()
+    var statistics = ModelStatistics()
     /// Inputs accepted and not yet answered.
     var unanswered = 0
     /// Answers that are being given.

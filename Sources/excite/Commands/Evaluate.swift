@@ -66,50 +66,21 @@ struct Evaluate: ParsableCommand {
     private func report(_ set: LabelledImages, model: Model) throws -> EvaluationReport {
         var options = EnginePool.Options(threads: threadOptions.threads)
         options.largestBatch = batch
-        // `classify(all:)` bounds what waits.
-        options.queue = .max
         options.decoder = imageOptions.decoder(exif: .ignore)
-        let pool = try EnginePool(models: [model], options: options)
-        defer { pool.close() }
         let log = try predictions.map { try PredictionLog(path: $0) }
         var evaluation = Evaluation()
-        var failed: [EvaluationReport.Failure] = []
-        var progress = ProgressBar("", .images)
         let started = ContinuousClock.now
-        var items = set.items.makeIterator()
-        /// Those that could be read, in order.
-        var submitted: [LabelledImages.Item] = []
-        func fail(_ item: LabelledImages.Item, _ detail: String) { failed.append(.init(file: item.path, detail: detail)) }
         let top = min(5, model.labels.names.count)
-        try pool.infer(
-            all: {
-                while let item = items.next() {
-                    do throws(ModelError) {
-                        let bytes = try readFile(item.path)
-                        submitted.append(item)
-                        return InferenceRequest(inputs: [.image(bytes)], model: model)
-                    } catch {
-                        fail(item, "\(error)")
-                    }
-                }
-                return nil
-            },
-            answer: { index, result in
-                let item = submitted[index]
-                switch result {
-                case .success(let inference):
-                    let predictions = inference.predictions(top, of: model)
-                    evaluation.add(target: item.target, predictions: predictions.map(\.index))
-                    try log?.write(item, predictions, model.labels)
-                case .failure(let error): fail(item, Problem(error).detail)
-                }
-                progress.update(evaluation.total.images + failed.count, of: set.items.count)
-            })
+        let failures = try ImageRun(model: model, options: options).run(set.items.map(\.path)) { index, inference in
+            let (item, predictions) = (set.items[index], inference.predictions(top, of: model))
+            evaluation.add(target: item.target, predictions: predictions.map(\.index))
+            try log?.write(item, predictions, model.labels)
+        }
         try log?.close()
-        progress.finish()
         let seconds = (ContinuousClock.now - started).seconds
         return EvaluationReport(
-            model: model, evaluation: evaluation, set: set, failed: failed, seconds: seconds, worst: worst, confusions: confusions)
+            model: model, evaluation: evaluation, set: set, failed: failures.map { .init(file: $0.file, detail: $0.detail) },
+            seconds: seconds, worst: worst, confusions: confusions)
     }
 }
 

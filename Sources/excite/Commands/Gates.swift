@@ -72,38 +72,11 @@ struct Gates: ParsableCommand {
     private func measure(_ groups: inout [ImageGroup], _ model: Model) throws -> Bool {
         var options = EnginePool.Options(threads: threadOptions.threads)
         options.decoder = imageOptions.decoder
-        // `classify(all:)` bounds what waits.
-        options.queue = .max
-        let pool = try EnginePool(models: [model], options: options)
-        defer { pool.close() }
         let items = groups.enumerated().flatMap { index, group in group.files.map { (group: index, file: $0) } }
-        var progress = ProgressBar("", .images)
-        var failures: [String] = []
-        var (rest, submitted) = (items[...], [(group: Int, file: String)]())
-        pool.infer(
-            all: {
-                while let item = rest.popFirst() {
-                    do throws(ModelError) {
-                        let bytes = try readFile(item.file)
-                        submitted.append(item)
-                        var request = InferenceRequest(inputs: [.image(bytes)], model: model)
-                        request.wantsGates = true
-                        return request
-                    } catch {
-                        failures.append("\(error)")
-                    }
-                }
-                return nil
-            },
-            answer: { index, result in
-                switch result {
-                case .success(let inference): groups[submitted[index].group].statistics.add(inference.gates ?? [])
-                case .failure(let error): failures.append("\(submitted[index].file): \(Problem(error).detail)")
-                }
-                progress.update(index + 1, of: items.count)
-            })
-        progress.finish()
-        for failure in failures { printError(failure) }
+        let failures = try ImageRun(model: model, options: options) { $0.wantsGates = true }.run(items.map(\.file)) { index, inference in
+            groups[items[index].group].statistics.add(inference.gates ?? [])
+        }
+        for failure in failures { printError(failure.message) }
         return failures.isEmpty
     }
 }

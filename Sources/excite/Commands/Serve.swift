@@ -26,6 +26,11 @@ struct Serve: AsyncParsableCommand {
             valueName: "model"))
     var model: [String] = environment("model")
 
+    @Option(
+        help: ArgumentHelp(
+            "What requests are to call the model; repeat it as --model is. (default: its architecture and tag)", valueName: "name"))
+    var modelName: [String] = environment("model-name")
+
     @OptionGroup var modelsFolder: ModelsFolderOptions
     @OptionGroup var threadOptions: ThreadOptions
     @OptionGroup var precisionOptions: PrecisionOptions
@@ -42,6 +47,11 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var logOptions: LogOptions
 
     func validate() throws {
+        let models = max(1, model.count)
+        guard modelName.count <= models else {
+            throw ValidationError("--model-name is given \(modelName.count) times, but there are \(models) models")
+        }
+        guard modelName.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("--model-name must not be empty") }
         try require("--drain-delay", drainDelay, in: 0...3600, "seconds")
         try require("--drain-timeout", drainTimeout, in: 0...3600, "seconds")
     }
@@ -56,8 +66,9 @@ struct Serve: AsyncParsableCommand {
         let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
         let images = imageOptions
         let configuration = ClassifierService.Configuration(
-            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, precision: precisionOptions.chosen,
-            pool: poolOptions.configuration(threadOptions, imageOptions), server: serverOptions.configuration,
+            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, names: modelName,
+            precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions),
+            server: serverOptions.configuration,
             deadlines: poolOptions.deadlines, drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
         var quiet = Logger(label: "excite.lifecycle")

@@ -35,8 +35,7 @@ final class TestService {
         var configuration = ServerConfiguration()
         configuration.port = 0
         configure(&configuration)
-        let gateway = Gateway(
-            [.classify(deadlines: deadlines), .operations(readiness: readiness, metrics: metrics)] + dialects, readiness: readiness)
+        let gateway = Gateway(Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics) + dialects, readiness: readiness)
         let log = RequestLog(gateway, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
         self.gateway = gateway
         server = try Server(

@@ -47,6 +47,15 @@ final class TinyModel: Sendable {
         if weights { try folder.write(Self.safetensors(network), to: "model.safetensors") }
     }
 
+    /// Any network that takes images of 64 by 64 pixels.
+    init(_ network: Network) throws {
+        var evaluation = Configuration.Evaluation()
+        (evaluation.height, evaluation.width) = (64, 64)
+        let folder = try folder.get()
+        try folder.write(Configuration(network: network, evaluation: evaluation).json(), to: "config.json")
+        try folder.write(Self.safetensors(network), to: "model.safetensors")
+    }
+
     func load() throws -> Model { try .prepared(ModelSource(folder: path)) }
 
     private static func safetensors(_ network: Network) throws -> Data {

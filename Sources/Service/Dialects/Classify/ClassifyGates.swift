@@ -8,35 +8,33 @@ enum GateDetail: String {
     case full
 }
 
-extension ClassifyAnswer {
-    /// The gate of one squeeze-and-excitation block.
-    struct Gate: JSONWritable {
-        /// As the checkpoint names it: `layer1.0.se`.
-        var name: String
-        var channels: Int
-        /// Over the channels.
-        var mean: Double
-        /// How many channels' values lie in each tenth of 0 to 1.
-        var histogram: [Int]
-        /// Of each channel.
-        var values: [Float]?
+/// The gate of one squeeze-and-excitation block.
+struct GateSummary: JSONWritable {
+    /// As the checkpoint names it: `layer1.0.se`.
+    var name: String
+    var channels: Int
+    /// Over the channels.
+    var mean: Double
+    /// How many channels' values lie in each tenth of 0 to 1.
+    var histogram: [Int]
+    /// Of each channel.
+    var values: [Float]?
 
-        init(_ gate: GateValues, _ detail: GateDetail) {
-            name = gate.name
-            channels = gate.values.count
-            mean = gate.mean.rounded(decimals: 6)
-            histogram = gate.histogram(bins: 10)
-            if detail == .full { values = gate.values }
-        }
+    init(_ gate: GateValues, _ detail: GateDetail) {
+        name = gate.name
+        channels = gate.values.count
+        mean = gate.mean.rounded(decimals: 6)
+        histogram = gate.histogram(bins: 10)
+        if detail == .full { values = gate.values }
+    }
 
-        func write(to writer: inout JSONWriter) {
-            writer.object {
-                $0.field("name", name)
-                $0.field("channels", channels)
-                $0.field("mean", mean)
-                $0.field("histogram", histogram)
-                $0.field("values", values)
-            }
+    func write(to writer: inout JSONWriter) {
+        writer.object {
+            $0.field("name", name)
+            $0.field("channels", channels)
+            $0.field("mean", mean)
+            $0.field("histogram", histogram)
+            $0.field("values", values)
         }
     }
 }

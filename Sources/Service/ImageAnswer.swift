@@ -1,39 +1,40 @@
 import Imaging
 import Serving
 
-/// The JSON of `/classify`: see the README for an example.
-struct ClassifyAnswer: JSONWritable {
-    var query: ClassifyQuery
+/// The JSON of this server's own answers for images: see the README for an example.
+struct ImageAnswer: JSONWritable {
+    var model: Model
     /// One for each image of the request.
     var results: [Result<Inference, InferenceError>]
     /// Until the request was here.
     var receive: Duration
+    /// What was asked of an image: the first fields of its entry.
+    var fields: @Sendable (Inference, inout JSONWriter) -> Void
 
     func write(to writer: inout JSONWriter) {
-        let entries = results.map { Entry(query: query, result: $0, receive: receive) }
+        let entries = results.map { Entry(result: $0, receive: receive, fields: fields) }
         writer.object { writer in
-            writer.field("model", query.model.name)
+            writer.field("model", model.name)
             // Of a lone image without a list around it.
             if entries.count == 1 { entries[0].writeFields(to: &writer) } else { writer.field("results", entries) }
         }
     }
 
     /// One image's answer, or its error.
-    struct Entry: JSONWritable {
-        var query: ClassifyQuery
+    private struct Entry: JSONWritable {
         var result: Result<Inference, InferenceError>
         var receive: Duration
+        var fields: @Sendable (Inference, inout JSONWriter) -> Void
 
         func write(to writer: inout JSONWriter) { writer.object(writeFields) }
 
         func writeFields(to writer: inout JSONWriter) {
             switch result {
             case .success(let inference):
-                writer.field("predictions", inference.predictions(query.top, of: query.model))
+                fields(inference, &writer)
                 writer.field("image", inference.image)
                 writer.field("timing_ms", Timing(inference, receive: receive))
                 writer.field("batch_size", inference.batchSize)
-                if let gates = query.gates { writer.field("gates", inference.gates?.map { Gate($0, gates) }) }
             case .failure(let error): writer.field("error", Problem(error))
             }
         }
@@ -55,18 +56,6 @@ struct ClassifyAnswer: JSONWritable {
             writer.object { writer in
                 for (name, duration) in stages { writer.field(name, (duration.seconds * 1000).rounded(decimals: 3)) }
             }
-        }
-    }
-}
-
-extension Prediction: JSONWritable {
-    package func write(to writer: inout JSONWriter) {
-        writer.object {
-            $0.field("label", label)
-            $0.field("class", name)
-            $0.field("index", index)
-            $0.field("score", score)
-            $0.field("synonyms", synonyms.isEmpty ? nil : synonyms)
         }
     }
 }

@@ -3,7 +3,10 @@ import Serving
 
 extension Dialect {
     /// What operators and their machines ask: probes, metrics, what is served and how it is asked.
-    package static func operations(readiness: Readiness, metrics: Metrics) -> Dialect {
+    ///
+    /// - Parameter others: the dialects that are described beside it.
+    package static func operations(readiness: Readiness, metrics: Metrics, beside others: [Dialect]) -> Dialect {
+        let document = Array(APIDescription.document((others.map(\.description) + [.operations])).utf8)
         func page(_ path: PathPattern, _ answer: @escaping @Sendable (Call) throws(Problem) -> Response) -> Route {
             Route(method: "GET", path: path, isRoutine: true, action: .page(answer))
         }
@@ -11,6 +14,7 @@ extension Dialect {
             readiness.notReady.map { Response.plain(503, "\($0)\n") } ?? .plain(200, "ok\n")
         }
         return Dialect(
+            name: "excite",
             routes: [
                 page("/livez") { _ in .plain(200, "ok\n") },
                 page("/readyz", ready),
@@ -22,9 +26,9 @@ extension Dialect {
                 page("/metrics") { _ in
                     Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", text: metrics.render())
                 },
-                page("/openapi.json") { _ in .json(Array(OpenAPI.document.utf8)) },
+                page("/openapi.json") { _ in .json(document) },
             ],
-            refusal: \.response)
+            description: .operations, refusal: \.response)
     }
 }
 
