@@ -17,6 +17,9 @@ public struct Quantization: Sendable, Equatable, Codable {
         self.report = report
     }
 
+    /// What computing needs.
+    var withoutReport: Quantization { Quantization(values: values, float32: float32) }
+
     private enum CodingKeys: String, CodingKey {
         case precision, values, float32, report
     }
