@@ -128,6 +128,7 @@ struct QuantizationTests {
             #expect(message?.contains("quantization.values.\(name): ") == true, "\(zero): \(message ?? "")")
         }
         #expect(try refusal { $0.values[name] = nil }?.contains("quantization.values has no '\(name)'") == true)
+        #expect(try refusal { $0.values["none"] = $0.values[name] }?.contains("quantization.values names 'none'") == true)
         #expect(try refusal { $0.float32 = ["none"] }?.contains("names 'none'") == true)
     }
 
