@@ -26,8 +26,9 @@ func readQuantization(_ bytes: UnsafeRawBufferPointer) {
         }
     } catch {
         require(answers.isEmpty, "refused by one instruction set alone: \(error)")
-        // The file has no tensors of a convolution that is to be float32.
-        require("\(error)".contains("config.json: quantization.") || "\(error)".contains("tensor '"), "refused without a name: \(error)")
+        // The file has no tensors of a convolution that is to be float32; a string may turn out to be none when it is read.
+        let reasons = ["config.json: quantization.", "tensor '", "not valid JSON"]
+        require(reasons.contains { "\(error)".contains($0) }, "refused without a name: \(error)")
         return
     }
     require(answers.allSatisfy { $0 == answers[0] && $0.allSatisfy(\.isFinite) }, "\(answers)")
