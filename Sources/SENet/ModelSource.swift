@@ -54,10 +54,11 @@ public struct ModelSource: Sendable {
     ///   - kernels: the instruction set; nil for the best.
     ///   - threads: how many threads pack the weights.
     ///   - onlyGemm: computes every convolution by im2col and OpenBLAS.
+    ///   - plans: if one of them is of the same network, weights, size and precision, it is the answer.
     /// - Throws: `ModelError`.
     public func plan(
         height: Int? = nil, width: Int? = nil, precision: Precision? = nil, kernels: Kernels? = nil, threads: Int = 1,
-        onlyGemm: Bool = false
+        onlyGemm: Bool = false, sharing plans: [Plan] = []
     ) throws(ModelError) -> Plan {
         let chosen = if let kernels { kernels } else { try Kernels() }
         let quantization = configuration.quantization
@@ -66,10 +67,13 @@ public struct ModelSource: Sendable {
             throw .configuration(
                 "\(configuration.fullName) is quantised and computed in int8: for \(precision.rawValue) give the model that it was made of")
         }
-        return try Plan(
-            network: network, checkpoint: checkpoint(), height: height ?? configuration.evaluation.height,
-            width: width ?? configuration.evaluation.width, kernels: chosen, precision: precision, quantization: quantization,
-            threads: threads, onlyGemm: onlyGemm)
+        let checkpoint = try checkpoint()
+        let origin = Plan.Origin(
+            weights: checkpoint.identity, network: network, height: height ?? configuration.evaluation.height,
+            width: width ?? configuration.evaluation.width, precision: precision, quantization: quantization?.withoutReport,
+            instructionSet: chosen.name, onlyGemm: onlyGemm)
+        if let plan = plans.first(where: { $0.origin == origin }) { return plan }
+        return try Plan(origin, checkpoint, chosen, threads: threads)
     }
 
     func checkpoint() throws(ModelError) -> Checkpoint {

@@ -89,20 +89,20 @@ package struct ClassifierService: ServiceLifecycle.Service {
         for (index, source) in try configuration.sources().enumerated() {
             let started = ContinuousClock.now
             let name = index < configuration.names.count ? configuration.names[index] : nil
-            let model = try Model(source, name: name, precision: configuration.precision, threads: threads)
+            let model = try Model(source, name: name, precision: configuration.precision, threads: threads, sharing: models)
             guard !models.contains(where: { $0.name == model.name }) else {
                 throw ModelError.configuration("two models are named '\(model.name)'")
             }
             let precision = model.plan.precision.rawValue
             info.set([model.name, model.source.configuration.name, model.plan.instructionSet, precision], to: 1)
-            logger.info(
-                "loaded",
-                metadata: [
-                    "model": .string(model.name), "classes": .stringConvertible(model.plan.classes),
-                    "input": .string(model.plan.inputShape.description), "instruction_set": .string(model.plan.instructionSet),
-                    "precision": .string(precision),
-                    "seconds": .stringConvertible((ContinuousClock.now - started).seconds.rounded(decimals: 3)),
-                ])
+            var facts: Logger.Metadata = [
+                "model": .string(model.name), "classes": .stringConvertible(model.plan.classes),
+                "input": .string(model.plan.inputShape.description), "instruction_set": .string(model.plan.instructionSet),
+                "precision": .string(precision),
+                "seconds": .stringConvertible((ContinuousClock.now - started).seconds.rounded(decimals: 3)),
+            ]
+            if let other = models.first(where: { $0.plan === model.plan }) { facts["shares_weights_with"] = .string(other.name) }
+            logger.info("loaded", metadata: facts)
             models.append(model)
         }
         var options = configuration.pool

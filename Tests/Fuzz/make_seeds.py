@@ -136,6 +136,27 @@ def other_inferences():
         words(target, sorted(keys(list(values.values()))) + ["null", "true", "[", "]", "{}", "[]"])
 
 
+def quantizations():
+    """Of the network in QuantizationTarget.swift."""
+    one, many = {"scale": 0.0625, "zero": 0}, lambda count: {"scale": [round(0.01 + 0.001 * n, 3) for n in range(count)], "zero": 128}
+    values = {"input": {"scale": [0.017124753, 0.017507004, 0.017429193], "zero": [123.675, 116.28, 103.53]}, "stem_act": one, "pool": one,
+              "grouped": many(16), "sum_act": one, "both": one, "norm_act": one, "blur": one, "mix": many(20)}
+    write("quantization", "whole", json.dumps({"precision": "int8", "values": values}).encode())
+    write("quantization", "float32", json.dumps({"precision": "int8", "values": values, "float32": ["mix"]}).encode())
+    write("quantization", "report", json.dumps({"precision": "int8", "values": values, "float32": [], "report": {
+        "calibration_images": 256, "held_out_images": 64, "first_label_agreement": 0.99, "five_labels_agreement": 0.9, "float32_top1": 0.5,
+        "float32_top5": 0.8, "int8_top1": 0.5, "int8_top5": 0.8}}).encode())
+    wrong = dict(
+        nothing={"scale": 0, "zero": 0}, negative={"scale": -0.5, "zero": 0}, huge={"scale": 1e30, "zero": 0}, few={"scale": [1, 2], "zero": 0},
+        missing={"zero": 0}, fraction={"scale": 1, "zero": 0.5}, extreme={"scale": 1e12, "zero": 255}, smallest={"scale": 1e-12, "zero": 0})
+    for name, code in wrong.items():
+        write("quantization", name, json.dumps({"precision": "int8", "values": values | {"both": code}}).encode())
+    write("quantization", "nan", (SEEDS / "quantization/nothing").read_bytes().replace(b'"scale": 0,', b'"scale": NaN,'))
+    write("quantization", "unknown", json.dumps({"precision": "int8", "values": values | {"none": one}}).encode())
+    words("quantization", sorted(keys(json.loads((SEEDS / "quantization/report").read_text()))) + [
+        "0", "-1", "1e-12", "1e12", "1e39", "1e-46", "255", "256", "127.5", "NaN", "null", "[]", "{}", '"scale":[1,2]', '"bf16"'])
+
+
 def words(target, texts):
     """A dictionary of libFuzzer's: a quoted word a line."""
     (HERE / "Words").mkdir(exist_ok=True)
@@ -199,6 +220,7 @@ def main():
     }).encode())
     inferences()
     other_inferences()
+    quantizations()
     write("pytorch", "training", training_checkpoint())
     configurations = [json.loads(file.read_text()) for file in sorted((SEEDS / "config").iterdir())]
     words("config", sorted(set().union(*map(keys, configurations))) + ["1e400", "-1", "9223372036854775807", "null", "true", "[]", "{}"])

@@ -146,6 +146,22 @@ struct ConfigurationTests {
         }
     }
 
+    @Test(
+        "with a word that is not JSON says which and where",
+        arguments: [
+            (#"{"a \" {[": "NaN", "values": {"x": {"zero": 1, "scale": [1, true, NaN]}}}"#, "values.x.scale.[2]: 'NaN'"),
+            (#"{"b": [[], {"c": -Infinity}]}"#, "b.[1].c: '-Infinity'"),
+            (#"{"a": {"b": 1}, "c": 1e400, "d": [nan]}"#, "c: '1e400'"),
+            ("None", "config.json: 'None'"),
+            (#"{"architecture": "seresnet50\"#, "not valid JSON"),
+            (#"{"architecture": "seresnet50""#, "not valid JSON"),
+            (#"}]}, 1"#, "not valid JSON"),
+        ])
+    func unknownWords(_ json: String, _ expected: String) {
+        let text = message(json)
+        #expect(text.contains(expected), "\(json) gave: \(text)")
+    }
+
     @Test("of timm before 0.8 is the pretrained_cfg itself")
     func flat() throws {
         let configuration = try configuration(

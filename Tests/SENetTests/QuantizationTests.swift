@@ -119,7 +119,7 @@ struct QuantizationTests {
             try changed.write(to: path)
             return #expect(throws: ModelError.self) { try ModelSource(folder: path).plan(kernels: .prepared()) }?.description
         }
-        for scale: [Float] in [[0], [-1], [1e30], [], [1, 2]] {
+        for scale: [Float] in [[0], [-1], [1e30], [], [1, 2], [1, 2, 3]] {
             let message = try refusal { $0.values[name]?.scale = scale }
             #expect(message?.contains("quantization.values.\(name): ") == true, "\(scale): \(message ?? "")")
         }
@@ -128,6 +128,15 @@ struct QuantizationTests {
             #expect(message?.contains("quantization.values.\(name): ") == true, "\(zero): \(message ?? "")")
         }
         #expect(try refusal { $0.values[name] = nil }?.contains("quantization.values has no '\(name)'") == true)
+        let text = { (code: String) in
+            Data(#"{"architecture": "seresnet18", "quantization": {"precision": "int8", "values": {"x": \#(code)}}}"#.utf8)
+        }
+        for code in [#"{"zero": 0}"#, #"{"scale": NaN, "zero": 0}"#, #"{"scale": "1", "zero": 0}"#, #"{"scale": [1, null], "zero": 0}"#] {
+            let message = #expect(throws: ModelError.self) { try Configuration(json: text(code)) }?.description
+            #expect(message?.contains("quantization.values.x.scale") == true, "\(code): \(message ?? "")")
+        }
+        #expect(try Configuration(json: text(#"{"scale": 1e39, "zero": 0}"#)).quantization?.values["x"]?.scale == [.infinity])
+        #expect(try refusal { $0.values["none"] = $0.values[name] }?.contains("quantization.values names 'none'") == true)
         #expect(try refusal { $0.float32 = ["none"] }?.contains("names 'none'") == true)
     }
 

@@ -19,6 +19,41 @@ struct ModelTests {
         #expect(model.multiplyAccumulates > 0)
     }
 
+    @Test("served twice has one plan; other weights, sizes and kinds of it have their own")
+    func shared() throws {
+        let tiny = try TinyModel()
+        let first = try tiny.load()
+        func load(_ folder: String, precision: Precision? = nil) throws -> Model {
+            try Model(ModelSource(folder: folder), name: "second", precision: precision, threads: 1, sharing: [first])
+        }
+        let second = try load(tiny.path)
+        #expect(second.plan === first.plan && second != first)
+        let pool = try EnginePool(models: [first, second], options: .init(threads: 2))
+        defer { pool.close() }
+        let image = try TestImages.jpeg("cat")
+        let answers = try [first, second].map { try pool.infer(InferenceRequest(image: image, model: $0)).get().logits }
+        #expect(answers[0] == answers[1])
+
+        // The same weights with other labels, and in another size.
+        let link = try TinyModel { $0["label_names"] = (0..<10).map { "class \($0)" } }
+        let larger = try TinyModel { config in
+            config["pretrained_cfg"] = ["tag": "tiny", "input_size": [3, 96, 96], "interpolation": "bilinear"] as [String: Any]
+        }
+        for folder in [try link.path, try larger.path] {
+            #expect(try load(folder).plan !== first.plan, "equal weights in another file")
+            try FileManager.default.removeItem(atPath: "\(folder)/model.safetensors")
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(folder)/model.safetensors", withDestinationPath: "\(try tiny.path)/model.safetensors")
+        }
+        #expect(try load(link.path).plan === first.plan)
+        #expect(try load(larger.path).plan !== first.plan)
+        // A processor may not have it.
+        if let rounded = try? load(tiny.path, precision: .bfloat16) { #expect(rounded.plan !== first.plan) }
+        let weights = try Data(contentsOf: URL(filePath: "\(try tiny.path)/model.safetensors"))
+        try weights.write(to: URL(filePath: "\(try tiny.path)/model.safetensors"), options: .atomic)
+        #expect(try load(tiny.path).plan !== first.plan, "the file was written anew")
+    }
+
     @Test("that is missing is named in the error")
     func missing() throws {
         let folder = try TemporaryFolder()

@@ -79,6 +79,43 @@ struct SelfTestTests {
         #expect(try difference([.nan, 0.1, 0.5], in: .int8) != nil)
     }
 
+    @Test("goes over to a model that is made of another, with that model's own answers, and says where these are far off")
+    func takenOver() throws {
+        let other = try TinyModel()
+        let tiny = try TinyModel()
+        let model = try tiny.load()
+        let pool = try EnginePool(models: [model], options: .init(threads: 2))
+        defer { pool.close() }
+        #expect(try pool.takeOverSelfTest(of: other.path, for: model) == nil)
+        #expect(try SelfTest.load(folder: tiny.path) == nil, "there was none")
+
+        let image = try TestImages.jpeg("cat")
+        let predictions = try pool.infer(InferenceRequest(image: image, model: model)).get().predictions(5, of: model)
+        try other.folder.get().write(Data(image), to: "cat.jpg")
+        try other.folder.get().write(
+            recorded(predictions) { $0[1].score += 0.2 }.replacing(
+                "self-test.jpg", with: "../\(URL(filePath: other.path).lastPathComponent)/cat.jpg"),
+            to: "self-test.json")
+        let difference = try pool.takeOverSelfTest(of: other.path, for: model)
+        #expect(difference?.hasPrefix("score 2 of ") == true, "\(difference ?? "")")
+        let taken = try #require(try SelfTest.load(folder: tiny.path))
+        #expect(taken.image == "cat.jpg" && taken.precision == .float32)
+        #expect(taken.predictions == predictions.map { SelfTest.Expected(index: $0.index, score: $0.score) })
+        #expect(try pool.selfTest() == nil)
+    }
+
+    @Test("that was recorded in few bits allows for one code more or less, no more")
+    func recordedInFewBits() throws {
+        let test = SelfTest(image: "x.jpg", predictions: [.init(index: 1, score: 0.5), .init(index: 0, score: 0.495)], precision: .int8)
+        func difference(_ scores: [Float]) -> String? {
+            let predictions = scores.enumerated().map { Prediction(index: $0.offset, score: $0.element, name: "", label: "", synonyms: []) }
+            return test.difference(from: predictions.sorted { $0.score > $1.score }, in: .int8)
+        }
+        #expect(difference([0.495, 0.5]) == nil)
+        #expect(difference([0.5, 0.495]) == nil)
+        #expect(difference([0.52, 0.48])?.contains("the score of class 1") == true)
+    }
+
     @Test("fails where more classes are recorded than there are")
     func tooMany() throws {
         let reason = try outcome { folder, _ in

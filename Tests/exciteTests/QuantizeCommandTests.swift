@@ -32,6 +32,12 @@ struct QuantizeCommandTests {
         #expect(report.calibrationImages == 4 && report.heldOutImages == 1 && report.int8Top1 == 1)
         let sizes = try [Embedded.folder, output].map { try InputFile(path: "\($0)/model.safetensors").count }
         #expect(sizes[1] < sizes[0] * 6 / 10)
+        let test = try #require(try SelfTest.load(folder: output))
+        #expect(test.precision == .int8 && test.predictions.count == 5 && test.predictions.first?.index == 193)
+        let served = try ServedProgram(["--model", output, "--model", output, "--model-name", "a", "--model-name", "b"])
+        try served.waitForReadiness(200)
+        let loaded = served.log.filter { $0["message"] as? String == "loaded" }
+        #expect(loaded.map { $0["shares_weights_with"] as? String } == [nil, "a"])
 
         let classified = try Program(["classify", "--model", output, "--format", "json", image])
         #expect(try classified.exitStatus() == 0 && classified.output.contains("espresso"), "\(classified.errors)")

@@ -93,7 +93,7 @@ public struct Configuration: Sendable, Equatable {
         do {
             file = try JSONDecoder().decode(File.self, from: json)
         } catch let error as DecodingError {
-            throw .configuration("config.json: \(error.summary)")
+            throw .configuration("config.json: \(error.summary(of: json))")
         } catch {
             throw .configuration("config.json is not JSON: \(error)")
         }
@@ -139,7 +139,7 @@ public struct Configuration: Sendable, Equatable {
         do {
             arguments = try JSONDecoder().decode(SEArguments.self, from: json)
         } catch let error as DecodingError {
-            throw .configuration("model_args.se: \(error.summary)")
+            throw .configuration("model_args.se: \(error.summary(of: json))")
         } catch {
             throw .configuration("model_args.se: \(error)")
         }

@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 // The file's own names, so that an error names what its author can see.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 extension Configuration {
@@ -184,7 +186,7 @@ extension Configuration {
 
 extension DecodingError {
     /// One line: where in the document, and what was expected.
-    var summary: String {
+    func summary(of document: Data) -> String {
         let context: Context
         switch self {
         case .typeMismatch(_, let found), .valueNotFound(_, let found), .keyNotFound(_, let found), .dataCorrupted(let found):
@@ -193,6 +195,7 @@ extension DecodingError {
         }
         var path = context.codingPath.map { key in key.intValue.map { "[\($0)]" } ?? key.stringValue }
         if case .keyNotFound(let key, _) = self { path.append(key.stringValue) }
+        if case .dataCorrupted = self, path.isEmpty, let word = UnknownWord(in: document) { return word.description }
         return path.isEmpty ? context.debugDescription : "\(path.joined(separator: ".")): \(context.debugDescription)"
     }
 }

@@ -14,7 +14,7 @@ extension Configuration {
             do {
                 description = try JSONDecoder().decode(Description.self, from: json)
             } catch let error as DecodingError {
-                throw .configuration("\(source): \(error.summary)")
+                throw .configuration("\(source): \(error.summary(of: json))")
             } catch {
                 throw .configuration("\(source) is not JSON: \(error)")
             }

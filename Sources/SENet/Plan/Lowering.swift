@@ -156,7 +156,6 @@ extension Lowering {
         guard let quantization else { return .bfloat16 }
         let name = network[value].name
         guard let code = quantization.values[name] else { throw .configuration("config.json: quantization.values has no '\(name)'") }
-        try code.validate(name, channels: network[value].shape.channels, isInput: name == Network.input)
         return .uint8(code)
     }
 
@@ -192,8 +191,15 @@ extension FusedNetwork {
 }
 
 extension Quantization {
-    /// - Throws: `ModelError.configuration` naming a convolution that the network does not have.
+    /// - Throws: `ModelError.configuration` naming an image or a convolution that the network does not have, or what is wrong with a code.
     func validate(for network: FusedNetwork) throws(ModelError) {
+        let images = ([network.input] + network.imageValues).map { network[$0] }
+        for (name, code) in values.sorted(by: { $0.key < $1.key }) {
+            guard let value = images.first(where: { $0.name == name }) else {
+                throw .configuration("config.json: quantization.values names '\(name)', which is no image of the network")
+            }
+            try code.validate(name, channels: value.shape.channels, isInput: name == Network.input)
+        }
         let names = network.operations.compactMap { if case .convolution(let convolution) = $0.kind { convolution.name } else { nil } }
         if let name = Set(float32).subtracting(names).min() {
             throw .configuration("config.json: quantization.float32 names '\(name)', which is no convolution of the network")

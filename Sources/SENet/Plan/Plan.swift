@@ -35,6 +35,20 @@ public final class Plan: Sendable {
     let output: ValueID
     /// Of scratch that a thread needs.
     let scratchBytes: Int
+    let origin: Origin
+
+    /// All that a plan is made of: of two that are made of the same, one will do.
+    struct Origin: Sendable, Equatable {
+        let weights: InputFile.Identity?
+        let network: Network
+        let height: Int
+        let width: Int
+        let precision: Precision
+        /// Without its report.
+        let quantization: Quantization?
+        let instructionSet: String
+        let onlyGemm: Bool
+    }
 
     /// Fuses, encodes, chooses, places, and folds and packs.
     ///
@@ -44,17 +58,26 @@ public final class Plan: Sendable {
     ///   - threads: how many threads pack the weights.
     ///   - onlyGemm: computes every convolution by im2col and OpenBLAS, which is what the kernels are held against.
     /// - Throws: `ModelError` if the network, its weights and the size do not fit each other, or memory cannot be had.
-    init(
+    convenience init(
         network: Network, checkpoint: Checkpoint, height: Int, width: Int, kernels: Kernels, precision: Precision = .float32,
         quantization: Quantization? = nil, threads: Int = 1, onlyGemm: Bool = false
     ) throws(ModelError) {
+        let origin = Origin(
+            weights: checkpoint.identity, network: network, height: height, width: width, precision: precision,
+            quantization: quantization?.withoutReport, instructionSet: kernels.name, onlyGemm: onlyGemm)
+        try self.init(origin, checkpoint, kernels, threads: threads)
+    }
+
+    init(_ origin: Origin, _ checkpoint: Checkpoint, _ kernels: Kernels, threads: Int) throws(ModelError) {
+        let (network, precision) = (origin.network, origin.precision)
         try kernels.require(precision)
         var fused = try Lowering.lower(
-            Fusion.fuse(network.resolved(height: height, width: width)), to: precision, quantization)
-        let steps = StepChoice(kernels: kernels, onlyGemm: onlyGemm, isExact: precision == .int8).steps(of: &fused)
+            Fusion.fuse(network.resolved(height: origin.height, width: origin.width)), to: precision, origin.quantization)
+        let steps = StepChoice(kernels: kernels, onlyGemm: origin.onlyGemm, isExact: precision == .int8).steps(of: &fused)
         memory = try MemoryPlan(fused)
         weights = try PackedWeights(steps, of: precision == .int8 ? nil : network, from: checkpoint, threads: threads)
         networkName = network.name
+        self.origin = origin
         self.precision = precision
         self.kernels = kernels
         self.steps = steps

@@ -17,6 +17,9 @@ public struct Quantization: Sendable, Equatable, Codable {
         self.report = report
     }
 
+    /// What computing needs.
+    var withoutReport: Quantization { Quantization(values: values, float32: float32) }
+
     private enum CodingKeys: String, CodingKey {
         case precision, values, float32, report
     }
@@ -93,9 +96,13 @@ public struct LinearCode: Sendable, Equatable, Codable {
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
+        // As doubles: what is too large for a float is refused with its value's name, not as a text that is not JSON.
         func numbers(_ key: CodingKeys) throws -> [Float] {
-            if let one = try? container.decode(Float.self, forKey: key) { return [one] }
-            return try container.decode([Float].self, forKey: key)
+            do {
+                return try container.decode([Double].self, forKey: key).map { Float($0) }
+            } catch DecodingError.typeMismatch(_, let context) where context.codingPath.count == container.codingPath.count + 1 {
+                return [Float(try container.decode(Double.self, forKey: key))]
+            }
         }
         (scale, zero) = (try numbers(.scale), try numbers(.zero))
     }

@@ -44,6 +44,9 @@ struct Checkpoint: Sendable {
     /// Made-up weights of sensible size, for measuring a network whose checkpoint is not at hand.
     static let madeUp = Checkpoint(.formula)
 
+    /// Of the file; nil for made-up weights.
+    var identity: InputFile.Identity? { if case .file(let tensors) = source { tensors.file.identity } else { nil } }
+
     /// - Throws: `ModelError.file` if the file is not as it was when it was opened.
     func requireUnchanged() throws(ModelError) {
         if case .file(let tensors) = source { try tensors.file.requireUnchanged() }

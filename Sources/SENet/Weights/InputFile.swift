@@ -4,11 +4,25 @@ import Glibc
 /// A file that is read piece by piece, at places. Never mapped into memory: a file that another program cuts short while it is read is an
 /// error here, where touching a mapping would end the program with SIGBUS.
 public final class InputFile: Sendable {
+    /// Which file it is, whatever path leads to it, and as it was when it was opened.
+    struct Identity: Sendable, Equatable {
+        private let device: dev_t
+        private let inode: ino_t
+        private let count: off_t
+        private let seconds: Int
+        private let nanoseconds: Int
+
+        init(_ status: stat) {
+            (device, inode, count) = (status.st_dev, status.st_ino, status.st_size)
+            (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        }
+    }
+
     public let path: String
     /// Its length in bytes when it was opened.
     public let count: Int
+    let identity: Identity
     private let descriptor: Int32
-    private let modified: timespec
 
     /// - Throws: `ModelError.file` with the path and the system's reason.
     public init(path: String) throws(ModelError) {
@@ -18,7 +32,7 @@ public final class InputFile: Sendable {
         var status = stat()
         let isRegular = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         count = Int(status.st_size)
-        modified = status.st_mtim
+        identity = Identity(status)
         guard isRegular else { throw .file("\(path): not a regular file") }
     }
 
@@ -43,9 +57,7 @@ public final class InputFile: Sendable {
     /// - Throws: `ModelError.file` if it is not.
     public func requireUnchanged() throws(ModelError) {
         var status = stat()
-        let isThere = fstat(descriptor, &status) == 0
-        let time = status.st_mtim
-        guard isThere, status.st_size == count, time.tv_sec == modified.tv_sec, time.tv_nsec == modified.tv_nsec else {
+        guard fstat(descriptor, &status) == 0, Identity(status) == identity else {
             throw .file("\(path): written to while it was read; copy it beside, and rename it over the old one")
         }
     }

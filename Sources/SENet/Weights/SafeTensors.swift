@@ -61,7 +61,7 @@ public struct SafeTensors: Sendable {
         do {
             header = try JSONDecoder().decode([String: Entry].self, from: headerBytes)
         } catch let error as DecodingError {
-            throw damaged("header: \(error.summary)")
+            throw damaged("header: \(error.summary(of: headerBytes))")
         } catch {
             throw damaged("header is not JSON: \(error)")
         }

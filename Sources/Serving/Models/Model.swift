@@ -16,13 +16,16 @@ public final class Model: Sendable {
     ///   - name: what requests are to call it; nil for the folder's own.
     ///   - precision: what it is computed in; nil for what the folder is made for.
     ///   - threads: how many threads pack the weights.
+    ///   - models: a plan of theirs is taken if it is of the same network, weights, size and precision.
     /// - Throws: `ModelError`.
-    public init(_ source: ModelSource, name: String? = nil, precision: Precision? = nil, threads: Int) throws(ModelError) {
+    public init(
+        _ source: ModelSource, name: String? = nil, precision: Precision? = nil, threads: Int, sharing models: [Model] = []
+    ) throws(ModelError) {
         self.source = source
         self.name = name ?? source.configuration.fullName
         preprocessing = try Preprocessing(source.configuration)
         labels = Labels(source.configuration)
-        plan = try source.plan(precision: precision, threads: threads)
+        plan = try source.plan(precision: precision, threads: threads, sharing: models.map(\.plan))
     }
 
     /// Of one image.

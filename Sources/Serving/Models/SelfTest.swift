@@ -1,29 +1,35 @@
 import FoundationEssentials
 import SENet
 
-/// An image that lies beside a model with the classes that the training framework gives for it: `self-test.json`.
+/// An image that lies beside a model with the classes that the training framework gives for it, or `excite quantize` of what it has made:
+/// `self-test.json`.
 ///
 /// A server that decodes, resizes or computes differently from what the model was made with must not say that it is ready.
-public struct SelfTest: Decodable, Sendable {
+public struct SelfTest: Codable, Sendable, Equatable {
     /// The image's file name, in the same folder.
     public var image: String
     /// Best first.
     public var predictions: [Expected]
+    /// What they were computed in; nil for float32.
+    public var precision: Precision?
 
-    public struct Expected: Decodable, Sendable {
+    public struct Expected: Codable, Sendable, Equatable {
         public var index: Int
         public var score: Float
     }
 
-    /// Scores may differ by this much: in float32 the order of summation differs between instruction sets; in fewer bits a score is
-    /// another, but not that of another image.
-    static func tolerance(_ precision: Precision) -> Float {
+    /// Scores may differ by this much: in float32 the order of summation differs between instruction sets, and what is rounded to fewer bits
+    /// may then be rounded to the other side; in fewer bits than were recorded a score is another, but not that of another image.
+    private func tolerance(_ precision: Precision) -> Float {
         switch precision {
         case .float32: 1e-4
+        case recorded: 0.01
         case .bfloat16: 0.05
         case .int8: 0.15
         }
     }
+
+    private var recorded: Precision { precision ?? .float32 }
 
     /// The self-test in a model's folder; nil if it has none.
     ///
@@ -46,7 +52,7 @@ public struct SelfTest: Decodable, Sendable {
     ///
     /// - Parameter predictions: of all classes, best first.
     public func difference(from predictions: [Prediction], in precision: Precision) -> String? {
-        let tolerance = Self.tolerance(precision)
+        let tolerance = tolerance(precision)
         guard precision == .float32 else { return scoreDifference(from: predictions, tolerance: tolerance) }
         for (rank, (expected, found)) in zip(self.predictions, predictions).enumerated() {
             if expected.index != found.index { return "class \(rank + 1) of \(image) is \(found.index), recorded was \(expected.index)" }
@@ -85,14 +91,47 @@ extension EnginePool {
     /// The same for one model.
     public func selfTest(_ model: Model) throws(ModelError) -> String? {
         guard let folder = model.source.folder, let test = try SelfTest.load(folder: folder) else { return nil }
+        switch try answer(to: test, in: folder, by: model) {
+        case .success(let predictions): return test.difference(from: predictions, in: model.plan.precision).map { "\(model.name): \($0)" }
+        case .failure(let error): return "\(model.name): \(test.image): \(error)"
+        }
+    }
+
+    /// Every class, best first.
+    private func answer(to test: SelfTest, in folder: String, by model: Model) throws(ModelError) -> Result<[Prediction], InferenceError> {
         guard let data = FileManager.default.contents(atPath: "\(folder)/\(test.image)") else {
             throw .file("\(folder)/\(test.image): cannot be read; self-test.json names it")
         }
-        switch infer(InferenceRequest(image: Array(data), model: model)) {
-        case .success(let answer):
-            let predictions = answer.predictions(model.plan.classes, of: model)
-            return test.difference(from: predictions, in: model.plan.precision).map { "\(model.name): \($0)" }
-        case .failure(let error): return "\(model.name): \(test.image): \(error)"
+        return infer(InferenceRequest(image: Array(data), model: model)).map { $0.predictions(model.plan.classes, of: model) }
+    }
+
+    /// Gives a model that was made of another the other's self-test: its image, with what the model itself answers, which every server of it
+    /// must answer, too.
+    ///
+    /// - Parameter folder: the other's.
+    /// - Returns: what is wrong with the answer by what was recorded of the other; nil if it is as near as the precision lets expect, or if
+    ///   there is no self-test.
+    /// - Throws: `ModelError` if the self-test cannot be read, answered or written.
+    public func takeOverSelfTest(of folder: String, for model: Model) throws(ModelError) -> String? {
+        guard let own = model.source.folder, let test = try SelfTest.load(folder: folder) else { return nil }
+        let predictions: [Prediction]
+        switch try answer(to: test, in: folder, by: model) {
+        case .success(let all): predictions = all
+        case .failure(let error): throw .file("\(folder)/\(test.image): \(error)")
         }
+        var taken = test
+        taken.image = URL(filePath: test.image).lastPathComponent
+        taken.precision = model.plan.precision
+        taken.predictions = predictions.prefix(test.predictions.count).map { SelfTest.Expected(index: $0.index, score: $0.score) }
+        let path = "\(own)/self-test.json"
+        do {
+            try Data(contentsOf: URL(filePath: "\(folder)/\(test.image)")).write(to: URL(filePath: "\(own)/\(taken.image)"))
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            try encoder.encode(taken).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            throw .cannotWrite(path, error)
+        }
+        return test.difference(from: predictions, in: model.plan.precision)
     }
 }

@@ -21,6 +21,8 @@ struct Quantize: ParsableCommand {
             The scale of each image in the network is the one that loses least of what the calibration images show, as mean square error; \
             weights have one for each output channel. What a convolution loses is estimated from its weights, its input and its output: below \
             \(Int(Quantizer.limit)) dB of signal to noise it stays float32. The same images give the same bytes.
+
+            Where the model has a self-test, so does what is made of it: the same image, with the answers in int8.
             """)
 
     @Argument(help: ArgumentHelp("The model's folder, or the name of a pulled model.", valueName: "model"))
@@ -71,10 +73,11 @@ struct Quantize: ParsableCommand {
         try calibrate(quantizer, crops)
         var quantized = try quantizer.quantize(keep: keep, floatLayers: floatLayers)
         try quantized.write(to: destination)
-        let comparison = try PrecisionComparison(
-            quantizer.plan, ModelSource(folder: destination).plan(threads: threadOptions.threads), crops, threads: threadOptions.threads)
+        let model = try Model(ModelSource(folder: destination), threads: threadOptions.threads)
+        let comparison = try PrecisionComparison(quantizer.plan, model.plan, crops, threads: threadOptions.threads)
         quantized.quantization.report = comparison.report(calibrationImages: crops.calibration.count)
         try quantized.rewriteConfiguration(in: destination)
+        try takeOverSelfTest(of: folder, for: model)
         printText(try QuantizationText(quantized, comparison, folder: folder, destination: destination, worst: worst).text)
         if bench { printText(try speed(folder, destination)) }
         printText("written: \(destination)")
@@ -93,6 +96,15 @@ struct Quantize: ParsableCommand {
             }
             if pass == 0 { quantizer.finishFirstPass() }
         }
+    }
+
+    private func takeOverSelfTest(of folder: String, for model: Model) throws {
+        var options = EnginePool.Options(threads: threadOptions.threads)
+        options.decoder = imageOptions.decoder
+        let pool = try EnginePool(models: [model], options: options)
+        defer { pool.close() }
+        guard let difference = try pool.takeOverSelfTest(of: folder, for: model) else { return }
+        printError("warning: \(difference): int8 loses much of this model, or the self-test was recorded with another input size")
     }
 
     private func speed(_ folder: String, _ destination: String) throws -> String {

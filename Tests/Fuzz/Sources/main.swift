@@ -6,7 +6,7 @@ import Foundation
 let targets: [String: FuzzTarget] = [
     "jpeg": decodeImage, "png": decodePNG, "webp": decodeImage, "multipart": parseMultipart, "head": readRequests, "json": readJSON,
     "tensors": readTensors, "inference": readInference, "tensorflow": readTensorFlow, "huggingface": readHuggingFace,
-    "safetensors": readSafeTensors, "config": readConfiguration,
+    "safetensors": readSafeTensors, "config": readConfiguration, "quantization": readQuantization,
     "caffe": importNetwork, "pytorch": importNetwork,
 ]
 
