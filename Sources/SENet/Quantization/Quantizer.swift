@@ -29,6 +29,8 @@ public final class Quantizer {
     /// The group and the means of each image that a session makes.
     private var groups: [Int]
     private var sums: [[Double]]
+    /// Of each image that a session makes, how often it was counted.
+    private var seen: [Int]
     private var images = 0
     private var inputSums: [Double]
     private let checkpoint: Checkpoint
@@ -60,6 +62,7 @@ public final class Quantizer {
             CodeChoice(channels: places.first { $0.name == names[0] }?.shape.channels ?? 1, scaling: scaling)
         }
         sums = places.map { [Double](repeating: 0, count: $0.shape.channels) }
+        seen = places.map { _ in 0 }
         inputSums = [Double](repeating: 0, count: source.network.inputChannels)
         (self.network, self.requirements) = (network, requirements)
     }
@@ -75,10 +78,11 @@ public final class Quantizer {
                     choices[group].widen(channel, numbers)
                     sums[observed.index][channel] += numbers.reduce(0.0) { $0 + Double($1) } / Double(numbers.count)
                 } else {
-                    choices[group].count(channel, numbers)
+                    choices[group].count(channel, numbers, half: 2 * seen[observed.index] < images ? 0 : 1)
                 }
             }
             if pass > 0 {
+                seen[observed.index] += 1
                 for reader in readers[observed.value.name, default: []] { covariances[reader]?.add(observed.forEachChannel) }
             }
         }
