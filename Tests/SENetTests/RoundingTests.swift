@@ -4,7 +4,6 @@ import Testing
 
 @Suite("Rounding of weights and choice of codes")
 struct RoundingTests {
-    /// Whole numbers in float32 nearly: sums are exact enough to be compared.
     private static let convolutions = [
         Convolution(inputs: 8, outputs: 6, kernel: 1), Convolution(inputs: 4, outputs: 6, kernel: 3),
         Convolution(inputs: 12, outputs: 6, kernel: 3, stride: 2, groups: 3),
@@ -40,8 +39,8 @@ struct RoundingTests {
         let means = (0..<convolution.inputs).map { channel in
             image[channel * pixels..<(channel + 1) * pixels].reduce(0.0) { $0 + Double($1) } / Double(pixels)
         }
-        let covariance = InputCovariance(
-            convolution, input: Shape(channels: convolution.inputs, height: height, width: width), means: means, images: 1, hasMatrices: true)
+        let shape = Shape(channels: convolution.inputs, height: height, width: width)
+        let covariance = InputCovariance(convolution, input: shape, means: means, images: 1, hasMatrices: true)
         covariance.add { body in
             for channel in 0..<convolution.inputs {
                 Array(image[channel * pixels..<(channel + 1) * pixels]).withUnsafeBufferPointer { body(channel, $0) }
