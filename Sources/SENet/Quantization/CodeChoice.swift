@@ -1,3 +1,5 @@
+import Glibc
+
 /// What was seen of a group of images that are to share a code, and the code that loses least of it.
 struct CodeChoice {
     /// A histogram of numbers between two bounds.
@@ -10,22 +12,32 @@ struct CodeChoice {
     private static let bins = 1024
     /// Parts of the range that a code may cover, the rest of it saturating.
     private static let shares: [Float] = (0...14).map { 1 - 0.05 * Float($0) }
+    /// How far a channel's scale may go from the common one to the channel's own.
+    private static let steps: [Float] = [0, 0.25, 0.5, 0.75, 1]
 
     /// How alike the scales of a group's channels are.
     enum Scaling {
         /// One scale, and a zero where the range asks for it: images are concatenated.
         case uniform
-        /// Each channel's own, and one zero.
+        /// Up to each channel's own, and one zero.
         case perChannel
-        /// Of numbers that are never negative, the geometric mean of the two: a convolution reads them. By what a channel's scale is smaller, its
-        /// weights are smaller, and finer steps of the one cost coarser steps of the other (Xiao et al., arXiv 2211.10438).
+        /// Of numbers that are never negative, up to the geometric mean of the two: a convolution reads them. By what a channel's scale is
+        /// smaller, its weights are smaller, and finer steps of the one cost coarser steps of the other (Xiao et al., arXiv 2211.10438).
         case balanced
+    }
+
+    /// Scales that were learned from some of the images.
+    private struct Scales {
+        var common: (scale: Float, zero: Float)
+        /// Those of single channels, none larger than the common one.
+        var own: [Float]
     }
 
     private let scaling: Scaling
     private var low: [Float]
     private var high: [Float]
-    private var histograms: [Histogram] = []
+    /// Of each half of the images, by channel.
+    private var halves: [[Histogram]] = []
 
     init(channels: Int, scaling: Scaling) {
         self.scaling = scaling
@@ -46,17 +58,20 @@ struct CodeChoice {
 
     /// Between the passes.
     mutating func prepareToCount() {
-        histograms = zip(low, high).map { Histogram(low: $0, high: max($1, $0), counts: [UInt32](repeating: 0, count: Self.bins)) }
+        let empty = zip(low, high).map { Histogram(low: $0, high: max($1, $0), counts: [UInt32](repeating: 0, count: Self.bins)) }
+        halves = [empty, empty]
     }
 
     /// Second pass: how often each number occurs.
-    mutating func count(_ channel: Int, _ numbers: UnsafeBufferPointer<Float>) {
+    ///
+    /// - Parameter half: 0 for the images of the first half, then 1.
+    mutating func count(_ channel: Int, _ numbers: UnsafeBufferPointer<Float>, half: Int) {
         let index = scaling == .uniform ? 0 : channel
-        let (low, width) = (histograms[index].low, histograms[index].high - histograms[index].low)
+        let (low, width) = (low[index], halves[half][index].high - low[index])
         // What is no number, or overflows, teaches nothing.
         guard width.isFinite else { return }
         let factor = width > 0 ? Float(Self.bins) / width : 0
-        histograms[index].counts.withUnsafeMutableBufferPointer { counts in
+        halves[half][index].counts.withUnsafeMutableBufferPointer { counts in
             for number in numbers {
                 let place = (number - low) * factor
                 if place.isFinite { counts[max(0, min(Self.bins - 1, Int(place)))] &+= 1 }
@@ -67,30 +82,54 @@ struct CodeChoice {
     /// The code with the least mean square error, and what that is of the numbers' own mean square.
     func choose() -> (code: LinearCode, noise: Double) {
         let isSigned = low.contains { $0 < 0 }
-        let code: LinearCode
-        if scaling == .perChannel {
-            code = LinearCode(scale: ownScales(isSigned: isSigned), zero: [isSigned ? 128 : 0])
-        } else {
-            let common = best(histograms, candidates(low: low.min() ?? 0, high: high.max() ?? 0, isSigned: isSigned))
-            var scales = [common.scale]
-            if scaling == .balanced && !isSigned {
-                scales = ownScales(isSigned: false).map { bounded((min($0, common.scale) * common.scale).squareRoot()) }
-            }
-            code = LinearCode(scale: scales, zero: [common.zero])
-        }
-        let (signal, noise) = histograms.indices.reduce((0.0, 0.0)) { sums, channel in
-            let histogram = histograms[channel]
-            return (sums.0 + energy(histogram), sums.1 + error(histogram, scale: code.scale(of: channel), zero: code.zero(of: channel)))
-        }
-        return (code, signal > 0 ? noise / signal : 0)
+        let scales = learn(from: halves, isSigned: isSigned)
+        let isCommon = scaling == .uniform || scaling == .balanced && isSigned
+        let code = isCommon ? LinearCode(scale: [scales.common.scale], zero: [scales.common.zero]) : blend(scales, step: step(isSigned))
+        return (code, error(of: code, in: halves) / max(halves.joined().reduce(0) { $0 + energy($1) }, .leastNormalMagnitude))
     }
 
-    private func ownScales(isSigned: Bool) -> [Float] {
-        histograms.map { histogram in
-            let bound = max(histogram.high / (isSigned ? 127 : 255), isSigned ? -histogram.low / 128 : 0)
-            guard bound > 0, bound.isFinite else { return 1 }
-            return best([histogram], Self.shares.map { (bounded($0 * bound), isSigned ? 128 : 0) }).scale
+    /// A feature that few images have may be larger in others than in any that was seen, and a scale that fits those closely cuts it off. How
+    /// closely scales may fit is what has the least error where scales that were learned from one half of the images serve the other half.
+    private func step(_ isSigned: Bool) -> Float {
+        let learned = halves.map { learn(from: [$0], isSigned: isSigned) }
+        let errors = Self.steps.map { step in
+            error(of: blend(learned[0], step: step), in: [halves[1]]) + error(of: blend(learned[1], step: step), in: [halves[0]])
         }
+        return errors.indices.min { errors[$0] < errors[$1] }.map { Self.steps[$0] } ?? 0
+    }
+
+    /// Scales that are that far from the common one to the channels' own, in proportion; half as far where a convolution reads them.
+    private func blend(_ scales: Scales, step: Float) -> LinearCode {
+        let exponent = scaling == .balanced ? step / 2 : step
+        return LinearCode(
+            scale: scales.own.map { bounded(scales.common.scale * Float(pow(Double($0 / scales.common.scale), Double(exponent)))) },
+            zero: [scales.common.zero])
+    }
+
+    private func learn(from halves: [[Histogram]], isSigned: Bool) -> Scales {
+        // Channels of their own have one zero, in the middle.
+        let isCentered = scaling == .perChannel && isSigned
+        func scale(_ histograms: [Histogram]) -> (scale: Float, zero: Float) {
+            let ranges = histograms.compactMap(range)
+            let (low, high) = (ranges.map(\.low).min() ?? 0, ranges.map(\.high).max() ?? 0)
+            return best(histograms, candidates(low: low, high: high, isSigned: isSigned, isCentered: isCentered))
+        }
+        let common = scale(Array(halves.joined()))
+        guard scaling != .uniform else { return Scales(common: common, own: []) }
+        let own = low.indices.map { channel in
+            let histograms = halves.map { $0[channel] }
+            return histograms.contains { range($0) != nil } ? min(scale(histograms).scale, common.scale) : common.scale
+        }
+        return Scales(common: common, own: own)
+    }
+
+    /// What of a histogram's range occurs; nil where nothing but zero does.
+    private func range(_ histogram: Histogram) -> (low: Float, high: Float)? {
+        guard let first = histogram.counts.firstIndex(where: { $0 > 0 }), let last = histogram.counts.lastIndex(where: { $0 > 0 }),
+            histogram.low < 0 || histogram.high > 0
+        else { return nil }
+        let width = (histogram.high - histogram.low) / Float(Self.bins)
+        return (histogram.low + Float(first) * width, histogram.low + Float(last + 1) * width)
     }
 
     private func best(_ histograms: [Histogram], _ candidates: [(scale: Float, zero: Float)]) -> (scale: Float, zero: Float) {
@@ -101,11 +140,11 @@ struct CodeChoice {
         return least.map { candidates[$0] } ?? (1, 0)
     }
 
-    /// Of one code for all channels.
-    private func candidates(low: Float, high: Float, isSigned: Bool) -> [(scale: Float, zero: Float)] {
+    private func candidates(low: Float, high: Float, isSigned: Bool, isCentered: Bool) -> [(scale: Float, zero: Float)] {
         let (low, high) = (min(0, low), max(0, high))
         guard high > low, (high - low).isFinite else { return [(1, isSigned ? 128 : 0)] }
         return Self.shares.map { share in
+            if isCentered { return (bounded(share * max(high / 127, -low / 128)), 128) }
             if !isSigned { return (bounded(share * high / 255), 0) }
             let scale = bounded(share * (high - low) / 255)
             return (scale, max(0, min(255, (-share * low / scale).rounded())))
@@ -126,6 +165,12 @@ struct CodeChoice {
         var sum = 0.0
         forEachBin(histogram) { sum += $0 * $0 * $1 }
         return sum
+    }
+
+    private func error(of code: LinearCode, in halves: [[Histogram]]) -> Double {
+        halves.reduce(0.0) { sum, histograms in
+            histograms.indices.reduce(sum) { $0 + error(histograms[$1], scale: code.scale(of: $1), zero: code.zero(of: $1)) }
+        }
     }
 
     private func error(_ histogram: Histogram, scale: Float, zero: Float) -> Double {

@@ -5,7 +5,7 @@ struct QuantizedWeights: Sendable {
     /// One an output channel.
     let scale: [Float]
     let bias: [Float]
-    /// The mean square of what the rounding changed, of the weights' own.
+    /// The mean square of what the rounding changes in the outputs, of how much they vary.
     let noise: Double
 
     private static let shares: [Float] = (0...10).map { 1 - 0.05 * Float($0) }
@@ -13,44 +13,43 @@ struct QuantizedWeights: Sendable {
     /// - Parameters:
     ///   - weight, bias: folded; see `Checkpoint.folded`.
     ///   - code: the input's.
-    ///   - means: of each channel of the input, over the calibration images.
-    init(_ convolution: Convolution, weight: [Float], bias: [Float], code: LinearCode, means: [Double]) {
+    ///   - input: what was seen of it in the calibration images.
+    init(_ convolution: Convolution, weight: [Float], bias: [Float], code: LinearCode, input: InputCovariance) {
         let window = convolution.kernel * convolution.kernel
-        let (depth, groupOutputs) = (convolution.inputs / convolution.groups, convolution.outputs / convolution.groups)
-        var weights = [Int8](repeating: 0, count: weight.count)
-        var (scales, biases) = ([Float](), bias)
+        let (depth, rows) = (convolution.inputs / convolution.groups, convolution.outputs / convolution.groups)
+        let taps = depth * window
+        let means = input.means()
+        var (integers, scales, biases) = ([Int8](), [Float](), bias)
         var (signal, noise) = (0.0, 0.0)
-        for output in 0..<convolution.outputs {
-            let row = output * depth * window..<(output + 1) * depth * window
-            let first = output / groupOutputs * depth
-            /// In units of the input's codes.
-            let values = row.map { weight[$0] * code.scale(of: first + ($0 - row.lowerBound) / window) }
-            let scale = Self.scale(of: values)
-            scales.append(scale)
-            var shift = 0.0
-            var feedback = ErrorFeedback()
-            for (index, value) in values.enumerated() {
-                var integer: Int8 = 0
-                _ = feedback.round(value, limit: scale / 2) {
-                    integer = Self.integer($0, scale)
-                    return Float(integer) * scale
+        for group in 0..<convolution.groups {
+            let codes = (group * depth..<(group + 1) * depth).map { code.scale(of: $0) }
+            /// In units of the input's codes, then of the row's scale.
+            var values = (0..<rows * taps).map { weight[group * rows * taps + $0] * codes[$0 % taps / window] }
+            let groupScales = (0..<rows).map { Self.scale(of: values[$0 * taps..<($0 + 1) * taps]) }
+            for index in values.indices { values[index] = groupScales[index / taps] > 0 ? values[index] / groupScales[index / taps] : 0 }
+            let rounding = LinearRounding(input.matrix(group: group, scales: codes), size: taps)
+            let (rounded, errors) = rounding.round(values, rows: rows, in: -127...127)
+            let energies = rounding.energies(of: values, rows: rows)
+            for row in 0..<rows {
+                let scale = Double(groupScales[row])
+                signal += scale * scale * energies[row]
+                noise += scale * scale * errors[row]
+                let shift = (0..<taps).reduce(0.0) { sum, tap in
+                    let difference = Double(rounded[row * taps + tap]) - Double(values[row * taps + tap])
+                    return sum + difference * means[group * taps + tap] / Double(codes[tap / window])
                 }
-                weights[row.lowerBound + index] = integer
-                let difference = Double(integer) * Double(scale) - Double(value)
-                signal += Double(value) * Double(value)
-                noise += difference * difference
-                let channel = first + index / window
-                shift += difference * means[channel] / Double(code.scale(of: channel))
+                // What the rounding adds to every pixel on average is known, and is taken off again (Nagel et al., arXiv 1906.04721, section 4.2).
+                biases[group * rows + row] -= Float(scale * shift)
             }
-            // What the rounding adds to every pixel on average is known, and is taken off again (Nagel et al., arXiv 1906.04721, section 4.2).
-            biases[output] -= Float(shift)
+            integers += rounded.map { Int8($0) }
+            scales += groupScales
         }
-        (self.weights, scale, self.bias) = (weights, scales, biases)
+        (self.weights, scale, self.bias) = (integers, scales, biases)
         self.noise = signal > 0 ? noise / signal : 0
     }
 
     /// The scale with the least mean square error.
-    private static func scale(of values: [Float]) -> Float {
+    private static func scale(of values: ArraySlice<Float>) -> Float {
         let largest = values.reduce(0) { max($0, abs($1)) }
         guard largest > 0, largest.isFinite else { return 0 }
         var best: (scale: Float, error: Double) = (largest / 127, .infinity)
@@ -58,15 +57,12 @@ struct QuantizedWeights: Sendable {
             let scale = share * largest / 127
             guard scale > 0 else { continue }
             let error = values.reduce(0.0) {
-                let difference = Double(integer($1, scale)) * Double(scale) - Double($1)
+                let integer = max(-127, min(127, ($1 / scale).rounded(.toNearestOrEven)))
+                let difference = Double(integer) * Double(scale) - Double($1)
                 return $0 + difference * difference
             }
             if error < best.error { best = (scale, error) }
         }
         return best.scale
-    }
-
-    private static func integer(_ value: Float, _ scale: Float) -> Int8 {
-        scale > 0 ? Int8(max(-127, min(127, (value / scale).rounded(.toNearestOrEven)))) : 0
     }
 }

@@ -5,7 +5,7 @@ import Glibc
 /// Finds the codes of a network's images from calibration images and makes its weights 8-bit integers.
 ///
 /// The code of each image is the one with the least mean square error over what was seen; weights have a scale for each output channel, found
-/// in the same way. The same images in the same order give the same bytes.
+/// in the same way, and are rounded so that the outputs change least. The same images in the same order give the same bytes.
 public final class Quantizer {
     /// What a convolution loses, as signal to noise in decibels.
     public struct Layer: Sendable {
@@ -29,9 +29,19 @@ public final class Quantizer {
     /// The group and the means of each image that a session makes.
     private var groups: [Int]
     private var sums: [[Double]]
+    /// Of each image that a session makes, how often it was counted.
+    private var seen: [Int]
     private var images = 0
     private var inputSums: [Double]
     private let checkpoint: Checkpoint
+    /// Of each convolution that may be quantised; from the first pass on, until the weights are rounded.
+    private var covariances: [String: InputCovariance] = [:]
+    /// The convolutions that read each image.
+    private var readers: [String: [String]] = [:]
+    private var roundedWeights: [String: QuantizedWeights]?
+
+    /// Bytes that the convolutions' covariances take together. Those that do not fit, the last of the network, are rounded weight by weight.
+    static let covarianceBytes = 2 << 30
 
     /// - Parameters:
     ///   - height, width: of the calibration images; nil for the configuration's.
@@ -52,16 +62,15 @@ public final class Quantizer {
             CodeChoice(channels: places.first { $0.name == names[0] }?.shape.channels ?? 1, scaling: scaling)
         }
         sums = places.map { [Double](repeating: 0, count: $0.shape.channels) }
+        seen = places.map { _ in 0 }
         inputSums = [Double](repeating: 0, count: source.network.inputChannels)
         (self.network, self.requirements) = (network, requirements)
     }
 
     /// Lets the images in a session of `plan` through, in one of the passes. Each pass takes the same images.
     public func observe(_ session: Session, images count: Int, pass: Int) {
-        if pass == 0 {
-            images += count
-            for index in 0..<count { observeInput(session.input(index)) }
-        }
+        if pass == 0 { images += count }
+        for index in 0..<count { observeInput(session.input(index), pass: pass) }
         session.run(images: count) { [self] observed in
             let group = groups[observed.index]
             observed.forEachChannel { channel, numbers in
@@ -69,22 +78,51 @@ public final class Quantizer {
                     choices[group].widen(channel, numbers)
                     sums[observed.index][channel] += numbers.reduce(0.0) { $0 + Double($1) } / Double(numbers.count)
                 } else {
-                    choices[group].count(channel, numbers)
+                    choices[group].count(channel, numbers, half: 2 * seen[observed.index] < images ? 0 : 1)
                 }
+            }
+            if pass > 0 {
+                seen[observed.index] += 1
+                for reader in readers[observed.value.name, default: []] { covariances[reader]?.add(observed.forEachChannel) }
             }
         }
     }
 
-    private func observeInput(_ input: UnsafeMutableBufferPointer<Float>) {
+    private func observeInput(_ input: UnsafeMutableBufferPointer<Float>, pass: Int) {
         let pixels = input.count / inputSums.count
-        for channel in inputSums.indices {
-            inputSums[channel] += input[channel * pixels..<(channel + 1) * pixels].reduce(0.0) { $0 + Double($1) } / Double(pixels)
+        func forEachChannel(_ body: (Int, UnsafeBufferPointer<Float>) -> Void) {
+            for channel in inputSums.indices {
+                body(channel, UnsafeBufferPointer(rebasing: input[channel * pixels..<(channel + 1) * pixels]))
+            }
+        }
+        if pass == 0 {
+            for channel in inputSums.indices {
+                inputSums[channel] += input[channel * pixels..<(channel + 1) * pixels].reduce(0.0) { $0 + Double($1) } / Double(pixels)
+            }
+        } else {
+            for reader in readers[Network.input, default: []] { covariances[reader]?.add(forEachChannel) }
         }
     }
 
     /// Call after the first pass.
     public func finishFirstPass() {
         for index in choices.indices { choices[index].prepareToCount() }
+        var bytes = 0
+        for (fused, operation) in convolutions where network.isEncodable(fused, of: operation.input) {
+            let size = InputCovariance.byteCount(fused.convolution)
+            let fits = bytes + size <= Self.covarianceBytes
+            if fits { bytes += size }
+            covariances[fused.name] = InputCovariance(
+                fused.convolution, input: network[operation.input].shape, means: means(of: operation.input), images: images,
+                hasMatrices: fits)
+            readers[network[operation.input].name, default: []].append(fused.name)
+        }
+    }
+
+    private var convolutions: [(FusedConvolution, FusedOperation)] {
+        network.operations.compactMap { operation in
+            if case .convolution(let convolution) = operation.kind { (convolution, operation) } else { nil }
+        }
     }
 
     /// Chooses codes and weights.
@@ -94,9 +132,7 @@ public final class Quantizer {
     ///   - floatLayers: how many others of those that lose most do.
     /// - Throws: `ModelError.configuration` for a name in `keep` that is no convolution's; `ModelError.weights`.
     public func quantize(keep: [String] = [], floatLayers: Int = 0) throws(ModelError) -> QuantizedModel {
-        let convolutions = network.operations.compactMap { operation -> (FusedConvolution, FusedOperation)? in
-            if case .convolution(let convolution) = operation.kind { (convolution, operation) } else { nil }
-        }
+        let convolutions = convolutions
         if let unknown = keep.first(where: { name in !convolutions.contains { $0.0.name == name } }) {
             throw .configuration("no convolution of \(source.configuration.fullName) is named '\(unknown)': see excite inspect --plan")
         }
@@ -107,16 +143,13 @@ public final class Quantizer {
         }
         let inputCode = source.configuration.evaluation.inputCode
         values[Network.input] = inputCode
-        var (layers, weights, losses) = ([Layer](), [String: QuantizedWeights](), [(name: String, noise: Double)]())
+        var (layers, losses) = ([Layer](), [(name: String, noise: Double)]())
+        var weights = try roundWeights(values)
         for (fused, operation) in convolutions {
-            guard network.isEncodable(fused, of: operation.input), let code = values[network[operation.input].name] else {
+            guard let quantized = weights[fused.name] else {
                 losses.append((fused.name, .infinity))
                 continue
             }
-            let (weight, bias) = try checkpoint.folded(fused.tensors, norm: fused.norm)
-            let quantized = QuantizedWeights(
-                fused.convolution, weight: weight, bias: bias, code: code, means: means(of: operation.input))
-            weights[fused.name] = quantized
             let input = operation.input == network.input ? 0 : noises[network[operation.input].name] ?? 0
             losses.append((fused.name, quantized.noise + input + (noises[network[operation.output].name] ?? 0)))
         }
@@ -131,6 +164,19 @@ public final class Quantizer {
         let quantization = Quantization(values: values, float32: layers.filter(\.isFloat32).map(\.name).sorted())
         return QuantizedModel(
             source: source, network: network, checkpoint: checkpoint, quantization: quantization, layers: layers, weights: weights)
+    }
+
+    /// The weights of every convolution that may be quantised; what was seen of the inputs is then forgotten.
+    private func roundWeights(_ codes: [String: LinearCode]) throws(ModelError) -> [String: QuantizedWeights] {
+        if let roundedWeights { return roundedWeights }
+        var weights: [String: QuantizedWeights] = [:]
+        for (fused, operation) in convolutions {
+            guard let input = covariances.removeValue(forKey: fused.name), let code = codes[network[operation.input].name] else { continue }
+            let (weight, bias) = try checkpoint.folded(fused.tensors, norm: fused.norm)
+            weights[fused.name] = QuantizedWeights(fused.convolution, weight: weight, bias: bias, code: code, input: input)
+        }
+        roundedWeights = weights
+        return weights
     }
 
     /// Of each channel, over all images and pixels.
