@@ -4,10 +4,13 @@ import Glibc
 package struct WorkerThread: Sendable {
     private let id: pthread_t
 
-    /// - Parameter name: what the system calls it; 15 bytes of it are kept.
+    /// - Parameters:
+    ///   - name: what the system calls it; 15 bytes of it are kept.
+    ///   - isPatient: whether it, and the threads it starts, stand back for those of this process that have little to do at a time: it computes
+    ///     for milliseconds on end, and they would wait as long for a CPU.
     /// - Throws: `ThreadError` if the system refuses a thread.
-    package init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(ThreadError) {
-        let held = Unmanaged.passRetained(ThreadBody(name: name, run: body))
+    package init(_ name: String, isPatient: Bool = false, _ body: @escaping @Sendable () -> Void) throws(ThreadError) {
+        let held = Unmanaged.passRetained(ThreadBody(name: name, isPatient: isPatient, run: body))
         var id = pthread_t()
         let status = pthread_create(&id, nil, runThreadBody, held.toOpaque())
         guard status == 0 else {
@@ -45,10 +48,12 @@ package struct WorkerThread: Sendable {
 
 private final class ThreadBody: Sendable {
     let name: String
+    let isPatient: Bool
     let run: @Sendable () -> Void
 
-    init(name: String, run: @escaping @Sendable () -> Void) {
+    init(name: String, isPatient: Bool, run: @escaping @Sendable () -> Void) {
         self.name = name
+        self.isPatient = isPatient
         self.run = run
     }
 }
@@ -61,6 +66,8 @@ private func runThreadBody(_ held: UnsafeMutableRawPointer?) -> UnsafeMutableRaw
         fputs(body.name, comm)
         fclose(comm)
     }
+    // Of this thread alone, as Linux has it; a third of the others' weight. No more than a wish, either.
+    if body.isPatient { _ = nice(5) }
     body.run()
     return nil
 }

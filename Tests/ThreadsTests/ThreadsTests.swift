@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Threads
@@ -32,5 +33,19 @@ struct ThreadsTests {
         let end = ContinuousClock.now + .milliseconds(30)
         let seen = monitor.wait(on: never) { _, now in now < end ? .wait(until: end) : .done(now) }
         #expect(seen >= end)
+    }
+
+    @Test("that are patient stand back for the others, and so do those that they start")
+    func patience() throws {
+        let niceness: @Sendable () -> Int32 = { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
+        let seen = Mutex([Int32]())
+        let note: @Sendable () -> Void = { seen.withLock { $0.append(niceness()) } }
+        try WorkerThread("ordinary", note).join()
+        try WorkerThread("patient", isPatient: true) {
+            note()
+            try? WorkerThread("child", note).join()
+        }.join()
+        let ordinary = niceness()
+        #expect(seen.withLock { $0 } == [ordinary, min(19, ordinary + 5), min(19, ordinary + 5)])
     }
 }

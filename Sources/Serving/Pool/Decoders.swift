@@ -7,7 +7,7 @@ extension EnginePool {
     func startDecoder(_ lane: Lane) throws(ThreadError) {
         let number = monitor.withLock { $0.lanes[lane.index].addDecoder() }
         do throws(ThreadError) {
-            try WorkerThread("decoder \(lane.index).\(number)") { self.prepareInputs(lane, number) }.detach()
+            try WorkerThread("decoder \(lane.index).\(number)", isPatient: true) { self.prepareInputs(lane, number) }.detach()
         } catch {
             monitor.withLock { $0.lanes[lane.index].removeDecoder(number) }
             throw error

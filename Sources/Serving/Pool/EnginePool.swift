@@ -81,7 +81,7 @@ public final class EnginePool: Sendable {
         do throws(ThreadError) {
             // The threads hold the pool until it is closed.
             for lane in lanes {
-                try WorkerThread("lane \(lane.index)") { self.run(lane) }.detach()
+                try WorkerThread("lane \(lane.index)", isPatient: true) { self.run(lane) }.detach()
                 for _ in 0..<options.threadsPerSession { try startDecoder(lane) }
             }
             for number in 0..<options.heavyDecoders { try WorkerThread("heavy decoder \(number)") { self.prepareHeavyImages() }.detach() }
