@@ -8,7 +8,8 @@ struct RoundingTests {
         Convolution(inputs: 8, outputs: 6, kernel: 1), Convolution(inputs: 4, outputs: 6, kernel: 3),
         Convolution(inputs: 12, outputs: 6, kernel: 3, stride: 2, groups: 3),
     ]
-    private let (height, width) = (11, 9)
+    private let height = 11
+    private let width = 9
 
     /// Neighbours and channels that are much alike, and are never negative.
     private func image(_ channels: Int) -> [Float] {
