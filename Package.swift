@@ -35,7 +35,7 @@ let package = Package(
         .target(
             name: "Service",
             dependencies: [
-                "HTTPServer", "Serving", "SENet", "Imaging", "Threads",
+                "HTTPServer", "Serving", "SENet", "Imaging", "Threads", "CGnuTLS",
                 .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -17,7 +17,8 @@ struct Serve: AsyncParsableCommand {
             --default-deadline) would pass first.
 
             SIGTERM or SIGINT: no longer ready; after --drain-delay the socket closes, accepted requests are answered, and the program \
-            ends with 0, at the latest 2 seconds after --drain-timeout has passed, too. A second SIGINT ends it at once. SIGHUP is ignored.
+            ends with 0, at the latest 2 seconds after --drain-timeout has passed, too. A second SIGINT ends it at once. At SIGHUP \
+            the file of --api-keys is read again.
             """)
 
     @Option(
@@ -30,6 +31,7 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var threadOptions: ThreadOptions
     @OptionGroup var precisionOptions: PrecisionOptions
     @OptionGroup var serverOptions: ServerOptions
+    @OptionGroup var accessOptions: AccessOptions
     @OptionGroup var poolOptions: PoolOptions
     @OptionGroup var imageOptions: ImageOptions
 
@@ -58,7 +60,8 @@ struct Serve: AsyncParsableCommand {
         let configuration = ClassifierService.Configuration(
             sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, precision: precisionOptions.chosen,
             pool: poolOptions.configuration(threadOptions, imageOptions), server: serverOptions.configuration,
-            deadlines: poolOptions.deadlines, drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
+            deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys,
+            drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
         var quiet = Logger(label: "excite.lifecycle")
         quiet.logLevel = .error
