@@ -30,6 +30,9 @@ final class Listener: Sendable {
         }
     }
 
+    /// Whether connections come that are not encrypted in any case.
+    var hasPlain: Bool { !probeSockets.isEmpty }
+
     func stop() {
         isStopped.store(true, ordering: .sequentiallyConsistent)
         wake.signal()

@@ -5,6 +5,8 @@ public struct ServerConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The TCP port; 0 takes any free one (see ``Server/port``).
     public var port: UInt16 = 8080
+    /// With which connections are encrypted, but those to ``probePort``; nil for plain HTTP.
+    public var tls: TLSCredentials?
     /// Threads that read requests and write responses.
     public var threads = 2
     /// The largest request body in bytes, as sent (a multipart body with its boundaries); past it 413 `body_too_large`.

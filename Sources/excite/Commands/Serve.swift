@@ -1,4 +1,5 @@
 import ArgumentParser
+import HTTPServer
 import Logging
 import SENet
 import Service
@@ -57,9 +58,16 @@ struct Serve: AsyncParsableCommand {
         }
         let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
         let images = imageOptions
+        var server = serverOptions.configuration
+        do {
+            server.tls = try serverOptions.tls(logger)
+        } catch let error as ServerError {
+            printError(error.message)
+            throw ExitCode.failure
+        }
         let configuration = ClassifierService.Configuration(
             sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, precision: precisionOptions.chosen,
-            pool: poolOptions.configuration(threadOptions, imageOptions), server: serverOptions.configuration,
+            pool: poolOptions.configuration(threadOptions, imageOptions), server: server,
             deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys,
             drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
