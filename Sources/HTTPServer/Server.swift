@@ -43,7 +43,7 @@ public final class Server: Sendable {
         core = ServerCore(
             configuration: configuration, registry: registry, reaper: reaper, render: render, refusal: refusal, handle: handle,
             completed: completed)
-        listener = try Listener(host: configuration.host, port: configuration.port, probePort: configuration.probePort)
+        listener = try Listener(configuration)
         var daemons: [DaemonHandle] = []
         var reaperThread: WorkerThread?
         do {
@@ -67,7 +67,7 @@ public final class Server: Sendable {
 
     deinit { stop() }
 
-    /// The port listened on: the configured one, or the one found where that was 0.
+    /// The port listened on: the configured one, or the one found where that was 0; 0 where only a Unix-domain socket is listened on.
     public var port: UInt16 { listener.port }
 
     /// The port for probes alone, where there is one.
@@ -116,6 +116,8 @@ public final class Server: Sendable {
         }
         // None has a suspended connection any more: each was answered above, and no new one reaches the handler.
         for daemon in daemons { MHD_stop_daemon(daemon.pointer) }
+        // Those that came so late that no daemon took them up.
+        for connection in core.registry.connections { core.registry.remove(connection) }
         core.reaper.stop()
         reaper?.join()
     }
@@ -174,7 +176,7 @@ private func accept(from listener: Listener, for core: ServerCore, encrypted: [D
     var turn = 0
     let configuration = core.configuration
     listener.run { socket, client, isForProbes in
-        let isEncrypted = !encrypted.isEmpty && !isForProbes
+        let isEncrypted = !encrypted.isEmpty && !isForProbes && client != localClient
         let reserve = isForProbes ? Refusal.onlyProbes : core.registry.refusal(for: client, configuration)
         let connection = Connection(core: core, socket: socket, client: client, reserve: reserve, isEncrypted: isEncrypted)
         guard core.registry.add(connection, reserve: configuration.probeReserve) else {

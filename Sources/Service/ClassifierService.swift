@@ -67,7 +67,14 @@ package struct ClassifierService: ServiceLifecycle.Service {
             configuration: http, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
             completed: log.completed)
         metrics.declare(server, readiness)
-        var place: Logger.Metadata = ["host": .string(http.host), "port": .stringConvertible(Int(server.port))]
+        var place: Logger.Metadata = ["tls": .string(http.tls == nil ? "no" : "yes"), "port": .stringConvertible(Int(server.port))]
+        if !http.inheritedSockets.isEmpty {
+            place["inherited_sockets"] = .stringConvertible(http.inheritedSockets.count)
+        } else if let path = http.socketPath {
+            place["socket"] = .string(path)
+        } else {
+            place["host"] = .string(http.host)
+        }
         if let port = server.probePort { place["probe_port"] = .stringConvertible(Int(port)) }
         logger.info("listening", metadata: place)
         let hangUps = await UnixSignalsSequence(trapping: .sighup)

@@ -42,6 +42,7 @@ struct CommandLineTests {
             (["load", "http://localhost", "--rate", "0"], "--rate must be"),
             (["load", "http://localhost", "--closed", "1", "--leave", "2"], "--leave must be"), (["evaluate"], "images"),
             (["evaluate", "x", "--batch", "0"], "--batch must be"), (["serve", "--precision", "auto"], "'auto'"),
+            (["serve", "--tls-certificate", "x"], "--tls-key go together"), (["serve", "--tls-client-ca", "x"], "--tls-client-ca needs"),
             (["serve", "--allow-origin", "app.example"], "'app.example'"), (["key", "a b"], "'a b'"),
             (["key", "a", "--rate", "0"], "--rate must be"), (["key", "a", "--in-flight", "0"], "--in-flight must be"),
         ])

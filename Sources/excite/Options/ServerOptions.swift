@@ -13,6 +13,13 @@ struct ServerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "The path of a Unix-domain socket to listen on instead of --host and --port.",
+            discussion: "It is plain HTTP, and no client of it is held to one client's share. Sockets from systemd come before all three.",
+            valueName: "path"))
+    var socket: String?
+
+    @Option(
+        help: ArgumentHelp(
             "The server's certificate and those between it and a root, in PEM: then TLS 1.3 and 1.2 are spoken, but on --probe-port.",
             discussion: "A file that changes is taken by handshakes a second later; connections that are open stay.", valueName: "file"))
     var tlsCertificate: String?
@@ -116,6 +123,8 @@ struct ServerOptions: ParsableArguments {
         var configuration = ServerConfiguration()
         configuration.host = host
         configuration.port = port
+        configuration.socketPath = socket ?? environment("socket")
+        configuration.inheritedSockets = inheritedSockets
         configuration.bodyLimit = maxBody
         configuration.bodyMemoryLimit = maxPendingBytes
         configuration.headerLimit = maxHeader
