@@ -94,7 +94,7 @@ if Context.environment["EXCITE_FUZZ"] != nil {
     package.targets += [
         .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
         .executableTarget(
-            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "ModelImport", "SENet", "Serving"],
+            name: "fuzz", dependencies: ["CLibFuzzer", "HTTPServer", "Imaging", "ModelImport", "SENet", "Service", "Serving"],
             path: "Tests/Fuzz/Sources"),
     ]
 }

@@ -1,19 +1,27 @@
 """Asks a served model through clients that no one here wrote: `python3 .ci/check_dialects.py BINARY`.
 
-Needs PyPI's tritonclient[http]. Raises at the first thing that is wrong.
+Needs PyPI's tritonclient[http], kserve, huggingface_hub and schemathesis. Raises at the first thing that is wrong.
 """
 
+import asyncio
 import contextlib
 import json
+import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 
+import huggingface_hub
+import kserve
+import kubernetes
 import numpy
 import tritonclient.http as triton
+import yaml
+from kserve.protocol.infer_type import RequestedOutput
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = ROOT / "models/seresnet18-tiny-imagenet"
@@ -113,6 +121,96 @@ def check_triton(port, image):
     client.close()
 
 
+def check_hugging_face(port, image):
+    """What Hugging Face's client asks of an endpoint."""
+    expected = classify(port, image)
+    client = huggingface_hub.InferenceClient(f"http://127.0.0.1:{port}/")
+    for options in ({}, {"top_k": 3}, {"top_k": 2, "function_to_apply": "softmax"}):
+        answer = client.image_classification(image, **options)
+        require(len(answer) == options.get("top_k", 5), "as many as are asked for")
+        for entry, prediction in zip(answer, expected):
+            require(numpy.float32(entry.score) == numpy.float32(prediction["score"]), "the same scores")
+            require(prediction["label"] in entry.label, "the name in full")
+    try:
+        huggingface_hub.InferenceClient(f"http://127.0.0.1:{port}/models/none").image_classification(image)
+        require(False, "an error is raised")
+    except huggingface_hub.errors.HfHubHTTPError as error:
+        require(error.response.status_code == 404, "an unknown model")
+
+
+async def check_kserve(port, image):
+    """What KServe's client asks in version 2 of the protocol."""
+    base, client = f"http://127.0.0.1:{port}", kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v2"))
+    require(await client.is_server_live(base) and await client.is_server_ready(base), "live and ready")
+    expected = classify(port, image)
+    with urllib.request.urlopen(f"{base}/models") as answer:
+        model = json.load(answer)["models"][0]
+    name = model["name"]
+    require(await client.is_model_ready(base, name), "model ready")
+    for datatype, shape, values in (
+            ("BYTES", [1], numpy.array([image], dtype=numpy.object_)),
+            ("FP32", [2, *model["input_size"]], numpy.random.default_rng(1).normal(size=[2, *model["input_size"]]).astype(numpy.float32))):
+        value = kserve.InferInput("input", shape, datatype)
+        value.set_data_from_numpy(values, binary_data=True)
+        outputs = [RequestedOutput("probabilities", {"binary_data": True}), RequestedOutput("logits")]
+        answer = await client.infer(base, kserve.InferRequest(name, [value], request_id="7", request_outputs=outputs), name)
+        scores, logits = (output.as_numpy() for output in answer.outputs)
+        require(answer.id == "7" and scores.shape == logits.shape == (shape[0], model["classes"]), "a row an input")
+        if datatype == "BYTES":
+            require(all(numpy.float32(scores[0][entry["index"]]) == numpy.float32(entry["score"]) for entry in expected), "the same scores")
+    await client.close()
+
+
+def check_manifest(value, kind, place):
+    """Every field is one that the kind's description has, of the type that it says, and none is missing."""
+    if match := re.fullmatch(r"[lL]ist\[(.*)\]", kind):
+        require(isinstance(value, list), f"{place}: a list")
+        for index, item in enumerate(value):
+            check_manifest(item, match[1], f"{place}[{index}]")
+    elif match := re.fullmatch(r"[dD]ict[(\[]str, (.*)[)\]]", kind):
+        for key, item in value.items():
+            check_manifest(item, match[1], f"{place}.{key}")
+    elif kind in ("str", "int", "bool"):
+        require(type(value).__name__ == kind, f"{place}: {kind}")
+    elif kind != "object":
+        described = getattr(kserve.models, kind, None) or getattr(kubernetes.client.models, kind)
+        fields = {key: attribute for attribute, key in described.attribute_map.items()}
+        for key, item in value.items():
+            require(key in fields, f"{place} has no {key}")
+            check_manifest(item, described.openapi_types[fields[key]], f"{place}.{key}")
+        described(**{fields[key]: item for key, item in value.items()})
+
+
+def check_manifests():
+    """deploy/kserve, by KServe's own description of what it takes."""
+    kinds = {"ClusterServingRuntime": "V1alpha1ClusterServingRuntime", "InferenceService": "V1beta1InferenceService"}
+    manifests = [(file.name, value) for file in (ROOT / "deploy/kserve").glob("*.yaml") for value in yaml.safe_load_all(file.read_text())]
+    require({value["kind"] for _, value in manifests} == set(kinds), "a manifest of each kind")
+    for name, value in manifests:
+        check_manifest(value, kinds[value["kind"]], name)
+
+
+def check_description(port):
+    """What is drawn at random from /openapi.json is answered as that says, and never by a fault."""
+    checks = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
+              "response_schema_conformance"]
+    # Loading models is 501, which is what it is documented to be. In a folder of its own, where it keeps notes.
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [pathlib.Path(sys.executable).parent / "schemathesis", "run", f"http://127.0.0.1:{port}/openapi.json", "--checks", ",".join(checks),
+             "--phases", "examples,coverage,fuzzing", "--max-time", "60", "--seed", "333438471033550620739728238817407558370", "--continue-on-failure", "--warnings", "off",
+             "--exclude-path-regex", "^/v2/repository/models/"],
+            check=True, cwd=folder, env=os.environ | {"NO_COLOR": "1"})
+
+
 with server() as port:
-    check_triton(port, (MODEL / "self-test.jpg").read_bytes())
+    photograph = (MODEL / "self-test.jpg").read_bytes()
+    check_triton(port, photograph)
     print("Triton's client: metadata, configuration, statistics, tensors and images in JSON and binary, both compressions")
+    check_hugging_face(port, photograph)
+    print("Hugging Face's client: image classification")
+    asyncio.run(check_kserve(port, photograph))
+    check_manifests()
+    print("KServe's client: tensors and images; its manifests are what it describes")
+    check_description(port)
+    print("/openapi.json describes what is answered, by schemathesis")

@@ -13,8 +13,8 @@ final class BodyBuffer: @unchecked Sendable {
     private(set) var count = 0
     private(set) var capacity = 0
     private var memory: UnsafeMutableRawPointer?
-    /// Given back with the memory.
-    private let share: BodyMemory.Share
+    /// Given back with the memory, or later by who holds it longer.
+    let share: BodyMemory.Share
 
     init(share: BodyMemory.Share) { self.share = share }
 

@@ -1,7 +1,7 @@
 import Threads
 
 /// Counts the bytes of all request bodies that are in memory, and bounds them: together, and for each client.
-final class BodyMemory: Sendable {
+public final class BodyMemory: Sendable {
     private struct Use {
         var total = 0
         var perClient: [ClientKey: Int] = [:]
@@ -30,7 +30,7 @@ final class BodyMemory: Sendable {
     }
 
     /// What one body takes, from its first byte until nobody holds it any more.
-    final class Share: Sendable {
+    public final class Share: Sendable {
         fileprivate let client: ClientKey
         private let memory: BodyMemory
         private let clientLimit: Int?

@@ -11,6 +11,10 @@ public struct Request: Sendable {
 
     let exchange: Exchange
 
+    /// Counts the body among what is in memory as long as somebody holds it: for who makes something else of the body, about as large, and lets
+    /// the body go.
+    public var share: BodyMemory.Share? { parts.first?.buffer.share }
+
     /// Whether the client closed its side while the answer is awaited: what it asked for need not be done any more.
     /// A client that only half-closed looks the same (both send nothing but a FIN); it still gets what is answered.
     /// Cheap (one `poll`), from any thread; false once the request is answered.
@@ -37,6 +41,17 @@ public struct Part: Sendable {
 
     /// The size in bytes.
     public var count: Int { range.count }
+
+    /// Some of the bytes, where they lie.
+    ///
+    /// - Precondition: the range is one of the part's bytes, counted from its first.
+    public func slice(_ range: Range<Int>) -> Part {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "bytes outside of the part")
+        let start = self.range.lowerBound
+        return Part(
+            name: name, filename: filename, contentType: contentType, buffer: buffer,
+            range: start + range.lowerBound..<start + range.upperBound)
+    }
 
     /// Calls `body` with the bytes, which are valid only until it returns.
     public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {

@@ -90,13 +90,24 @@ public final class Server: Sendable {
 
     /// Waits until no request is unanswered and every answer has gone out; false where `timeout` came first.
     /// To be called after ``stopAccepting()``: a busy server is never quiet.
-    public func drain(timeout: Duration) -> Bool {
+    ///
+    /// - Parameter silence: how long nothing may come over the connections that are still open until they are taken for idle: a client
+    ///   that knows nothing of the end may be about to send its next request.
+    public func drain(timeout: Duration, silence: Duration = .milliseconds(500)) -> Bool {
         let deadline = ContinuousClock.now + timeout
-        while !core.registry.isQuiet {
-            if ContinuousClock.now >= deadline { return false }
+        var quietSince: ContinuousClock.Instant?
+        while true {
+            let now = ContinuousClock.now
+            if core.registry.isQuiet {
+                let since = quietSince ?? now
+                if core.registry.connections.isEmpty || now - since >= silence { return true }
+                quietSince = since
+            } else {
+                quietSince = nil
+            }
+            if now >= deadline { return quietSince != nil }
             usleep(2000)
         }
-        return true
     }
 
     /// Ends the server. Requests still unanswered are answered 503 first, and given two seconds to go out.
@@ -109,7 +120,7 @@ public final class Server: Sendable {
         guard isFirst else { return }
         core.registry.isStopping = true
         for connection in core.registry.connections { connection.shutDown(.shuttingDown) }
-        _ = drain(timeout: .seconds(2))
+        _ = drain(timeout: .seconds(2), silence: .zero)
         let (daemons, reaper) = running.withLock { running in
             defer { running.daemons = [] }
             return (running.daemons, running.reaper)

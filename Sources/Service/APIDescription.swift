@@ -2,15 +2,31 @@
 package struct APIDescription: Sendable {
     /// A member a path: its methods.
     var paths = ""
+    /// Members of `components.responses`, under names that no other dialect has.
+    var responses = ""
     /// Members of `components.schemas`, under names that no other dialect has.
     var schemas = ""
+
+    /// A reference to the response for each status that a route of the pool's may refuse a request with: members of `responses`.
+    ///
+    /// - Parameters:
+    ///   - error: the response's name.
+    ///   - again: the name of that which says when to come back.
+    static func refusals(_ error: String, again: String? = nil) -> String {
+        [400, 404, 408, 413, 415, 429, 500, 501, 503, 504].map { status in
+            let name = [429, 503].contains(status) ? again ?? error : error
+            return "\"\(status)\": {\"$ref\": \"#/components/responses/\(name)\"}"
+        }.joined(separator: ", ")
+    }
 }
 
 extension APIDescription {
     /// The whole interface: what `/openapi.json` answers.
     static func document(_ parts: [APIDescription]) -> String {
-        let paths = parts.map(\.paths).filter { !$0.isEmpty }.joined(separator: ",\n")
-        let schemas = ([sharedSchemas] + parts.map(\.schemas).filter { !$0.isEmpty }).joined(separator: ",\n")
+        func members(_ texts: [String]) -> String { texts.filter { !$0.isEmpty }.joined(separator: ",\n") }
+        let paths = members(parts.map(\.paths))
+        let responses = members([sharedResponses] + parts.map(\.responses))
+        let schemas = members([sharedSchemas] + parts.map(\.schemas))
         return #"""
             {
               "openapi": "3.1.0",
@@ -25,25 +41,15 @@ extension APIDescription {
             \#(paths)
               },
               "components": {
+                "parameters": {
+                  "X-Deadline-Ms": {"name": "X-Deadline-Ms", "in": "header", "description": "Milliseconds that the client will wait. What cannot be done by then is refused with 429, what was not begun by then is dropped with 504.", "schema": {"type": "integer", "minimum": 1, "maximum": 86400000}}
+                },
                 "headers": {
                   "X-Request-Id": {"description": "The request's own, or one made up.", "schema": {"type": "string"}},
                   "Retry-After": {"description": "When to come back, in seconds, from the measured rate.", "schema": {"type": "integer", "minimum": 1}}
                 },
                 "responses": {
-                  "Text": {"description": "What there is to say, in words.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-                  "Problem": {
-                    "description": "What was wrong and what to do.",
-                    "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-                  },
-                  "TryAgain": {
-                    "description": "Not now: what was wrong and when to come back.",
-                    "headers": {
-                      "X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"},
-                      "Retry-After": {"$ref": "#/components/headers/Retry-After"}
-                    },
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-                  }
+            \#(responses)
                 },
                 "schemas": {
             \#(schemas)
@@ -52,6 +58,24 @@ extension APIDescription {
             }
             """#
     }
+
+    /// What several dialects speak of.
+    private static let sharedResponses = #"""
+        "Text": {"description": "What there is to say, in words.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        "Problem": {
+          "description": "What was wrong and what to do.",
+          "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
+          "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        },
+        "TryAgain": {
+          "description": "Not now: what was wrong and when to come back.",
+          "headers": {
+            "X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"},
+            "Retry-After": {"$ref": "#/components/headers/Retry-After"}
+          },
+          "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        }
+        """#
 
     /// What several dialects speak of.
     private static let sharedSchemas = #"""

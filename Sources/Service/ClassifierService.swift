@@ -12,6 +12,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
     package struct Configuration: Sendable {
         /// Of the models, in their order; the first is asked where a request names none.
         package var sources: @Sendable () throws -> [ModelSource]
+        /// What requests are to call them, in the same order; their own names where there are fewer.
+        package var names: [String]
         /// What they are all computed in; nil for what each is made for.
         package var precision: Precision?
         package var pool: EnginePool.Options
@@ -27,11 +29,13 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package var drainTimeout: Duration
 
         package init(
-            sources: @escaping @Sendable () throws -> [ModelSource], precision: Precision? = nil, pool: EnginePool.Options,
-            server: ServerConfiguration, deadlines: Deadlines = Deadlines(), origins: AllowedOrigins = AllowedOrigins(),
-            keys: APIKeys? = nil, drainDelay: Duration = .zero, drainTimeout: Duration = .seconds(30)
+            sources: @escaping @Sendable () throws -> [ModelSource], names: [String] = [], precision: Precision? = nil,
+            pool: EnginePool.Options, server: ServerConfiguration, deadlines: Deadlines = Deadlines(),
+            origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil, drainDelay: Duration = .zero,
+            drainTimeout: Duration = .seconds(30)
         ) {
             self.sources = sources
+            self.names = names
             self.precision = precision
             self.pool = pool
             self.server = server
@@ -113,9 +117,10 @@ package struct ClassifierService: ServiceLifecycle.Service {
             "excite_model_info", help: "1 for each model that is served.",
             labels: ["model", "architecture", "instruction_set", "precision"])
         var models: [Model] = []
-        for source in try configuration.sources() {
+        for (index, source) in try configuration.sources().enumerated() {
             let started = ContinuousClock.now
-            let model = try Model(source, precision: configuration.precision, threads: threads)
+            let name = index < configuration.names.count ? configuration.names[index] : nil
+            let model = try Model(source, name: name, precision: configuration.precision, threads: threads)
             guard !models.contains(where: { $0.name == model.name }) else {
                 throw ModelError.configuration("two models are named '\(model.name)'")
             }

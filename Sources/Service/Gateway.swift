@@ -145,13 +145,20 @@ package struct Gateway: Sendable {
         if let first = failures.first, failures.count == results.count, results.count == 1 || first.isOfRequest {
             return response(Problem(first), to: head)
         }
-        var response = write(results)
-        response.context = RequestSummary(model, results)
-        return response
+        do throws(Problem) {
+            var response = try write(results)
+            response.context = RequestSummary(model, results)
+            return response
+        } catch {
+            return response(error, to: head)
+        }
     }
 
     private func response(_ problem: Problem, to head: RequestHead?) -> Response {
-        let dialect = head.flatMap { match($0.path)?.methods.values.first?.dialect } ?? fallback
+        let dialect =
+            head.flatMap { head in
+                match(head.path).flatMap { $0.methods[head.method] ?? $0.methods.min { $0.key < $1.key }?.value }?.dialect
+            } ?? fallback
         var response = dialect.refusal(problem)
         response.headers += problem.headers
         response.context = problem

@@ -38,21 +38,22 @@ package struct PathPattern: Sendable, Hashable, CustomStringConvertible, Express
 
     /// The parameters' values where the path is of this form; nil where it is not. A parameter is not empty.
     func match(_ path: String) -> [String: String]? {
-        var words = path.split(separator: "/", omittingEmptySubsequences: false)[...]
+        // By bytes: a mark that combines with a separator hides none.
+        var words = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)[...]
         var values: [String: String] = [:]
         for (index, segment) in segments.enumerated() {
             guard let word = words.popFirst() else { return nil }
             switch segment {
-            case .word(let expected): if expected != word { return nil }
+            case .word(let expected): guard word.elementsEqual(expected.utf8) else { return nil }
             case .parameter(let name, let suffix):
-                guard word.hasSuffix(suffix), word.utf8.count > suffix.utf8.count else { return nil }
-                values[name] = String(word.dropLast(suffix.count))
+                guard word.count > suffix.utf8.count, word.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) else { return nil }
+                values[name] = String(Substring(word.dropLast(suffix.utf8.count)))
             case .parameters(let name):
                 let others = words.count - (segments.count - index - 1)
                 guard others >= 0 else { return nil }
                 let taken = [word] + words.prefix(others)
                 guard taken.allSatisfy({ !$0.isEmpty }) else { return nil }
-                values[name] = taken.joined(separator: "/")
+                values[name] = taken.map { String(Substring($0)) }.joined(separator: "/")
                 words = words.dropFirst(others)
             }
         }

@@ -12,6 +12,13 @@ extension EnginePool {
     }
 }
 
+extension Call {
+    /// A request as far as the head tells of it: without inputs.
+    func request(to model: Model, _ deadlines: Deadlines) throws(Problem) -> InferenceRequest {
+        InferenceRequest(inputs: [], model: model, deadline: try deadlines.deadline(of: head), client: head.clientAddress)
+    }
+}
+
 extension InferenceRequest {
     /// Asks for the features too.
     ///
@@ -42,6 +49,25 @@ extension Request {
     }
 }
 
+extension [Result<Inference, InferenceError>] {
+    /// All answers, for a dialect that has no place for the error of one input among several.
+    ///
+    /// - Throws: the first error there is, which says which input it is of.
+    func answers() throws(Problem) -> [Inference] {
+        var answers: [Inference] = []
+        for (index, result) in enumerated() {
+            switch result {
+            case .success(let inference): answers.append(inference)
+            case .failure(let error):
+                var problem = Problem(error)
+                if count > 1 { problem.detail = "image \(index + 1) of \(count): \(problem.detail)" }
+                throw problem
+            }
+        }
+        return answers
+    }
+}
+
 extension RequestHead {
     /// Whether the client names the type among those that it takes, and not only by a wildcard.
     func accepts(_ type: String) -> Bool {
@@ -52,4 +78,4 @@ extension RequestHead {
     }
 }
 
-extension Part: EncodedImage {}
+extension Part: EncodedImage, EncodedTensor {}

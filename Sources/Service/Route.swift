@@ -3,7 +3,7 @@ import Serving
 
 /// What one path answers to one method.
 package struct Route: Sendable {
-    /// `GET`, which answers HEAD too, or `POST`.
+    /// `GET`, which answers HEAD too, `POST` or `PUT`.
     package var method: String
     package var path: PathPattern
     /// Asked every few seconds by machines, as probes and scrapes are: told in the log only to those who ask for it.
@@ -34,6 +34,6 @@ struct Intake: Sendable {
     /// Puts the inputs that the body holds into the request, and says how its results are written.
     var read: @Sendable (Request, inout InferenceRequest) throws(Problem) -> Writer
 
-    /// The answer for the results of all inputs, in their order.
-    typealias Writer = @Sendable ([Result<Inference, InferenceError>]) -> Response
+    /// The answer for the results of all inputs, in their order. Throws where one input's error is the whole request's.
+    typealias Writer = @Sendable ([Result<Inference, InferenceError>]) throws(Problem) -> Response
 }

@@ -93,6 +93,33 @@ def form(*parts):
     return b"\x05\x03" + body + b"--b--\r\n"
 
 
+def inferences():
+    """Requests of the Open Inference Protocol; the first two bytes are the length of the JSON."""
+    def request(name, fields, binary=b"", length=None):
+        text = json.dumps(fields).encode()
+        write("inference", name, struct.pack("<H", len(text) if length is None else length) + text + binary)
+
+    image = {"name": "image", "datatype": "BYTES", "shape": [1]}
+    element = struct.pack("<I", 3) + b"\xff\xd8\xff"
+    request("image", {"id": "1", "inputs": [image | {"data": ["/9j/"]}], "outputs": [{"name": "logits", "parameters": {"classification": 2}}]})
+    request("binary", {"inputs": [image | {"shape": [2, 1], "parameters": {"binary_data_size": 14}}], "parameters": {"binary_data_output": True}}, element * 2)
+    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 3, 8, 8]}
+    request("flat", {"inputs": [tensor | {"data": [0] * 192}], "parameters": {"timeout": 1000, "priority": 1}})
+    nested = [[[[round(x / 7, 3) - 1e-3] * 8 for x in range(8)]] * 3]
+    request("nested", {"inputs": [tensor | {"data": nested}], "outputs": [{"name": "probabilities", "parameters": {"binary_data": True}}, {"name": "features"}]})
+    request("numbers", {"inputs": [tensor | {"parameters": {"binary_data_size": 768}}]}, struct.pack("<192f", *range(192)))
+    write("inference", "raw", struct.pack("<H192f", 0, *range(192)))
+    write("tensors", "strings", b"\x04" + element + struct.pack("<I", 0))
+    write("tensors", "numbers", b"\x05" + struct.pack("<6f", 1, -2, 3, 0, 1e-40, 1e30))
+    words("inference", sorted(keys([json.loads((SEEDS / "inference" / name).read_bytes()[2:]) for name in ("image", "flat", "nested")])) + [
+        '"binary_data_size":', '"binary_data_output":true', "1e400", "-1", "9223372036854775807", "null", "[]", "{}"])
+    write("json", "values", b' {"a": [1, -0.5e+3, true, null, "\\ud83d\\ude00\\n\xc3\xa9"], "": {}} ')
+    write("json", "base64", b'"aGVsbG8\\/"')
+    write("json", "tensor", b"[[1, 2.5e0], [0.1, 1e-45]]")
+    write("json", "middles", b"[16777217, 1.00000017881393432617187500, 3.4028235677973362e38, 7.006492321624085e-46, 123456789012345678901234567890]")
+    words("json", ["1e", "e-", "-0.", "1e38", "1e-45", "00000000000000000000", "\\u00", "\\ud8", "\\udc", "true", "false", "null", "[[", "]]", "{\"", "\":"])
+
+
 def words(target, texts):
     """A dictionary of libFuzzer's: a quoted word a line."""
     (HERE / "Words").mkdir(exist_ok=True)
@@ -154,6 +181,7 @@ def main():
         "architecture": "seresnet18", "architectures": ["TimmWrapperForImageClassification"], "id2label": {"0": "a", "2": "c"},
         "num_classes": 3, "problem_type": "multi_label_classification", "pretrained_cfg": {"label_names": {"1": "b"}},
     }).encode())
+    inferences()
     write("pytorch", "training", training_checkpoint())
     configurations = [json.loads(file.read_text()) for file in sorted((SEEDS / "config").iterdir())]
     words("config", sorted(set().union(*map(keys, configurations))) + ["1e400", "-1", "9223372036854775807", "null", "true", "[]", "{}"])

@@ -158,6 +158,24 @@ struct JSONReaderTests {
         #expect(throws: JSONError.self) { try tensor("[1,2,3,4]", limit: 3) }
     }
 
+    @Test("what is special in a string is found wherever it stands")
+    func strings() throws {
+        for length in 0..<20 {
+            for place in 0...length {
+                let (before, after) = (String(repeating: "a", count: place), String(repeating: "é", count: length - place))
+                for (written, meant) in [("", ""), ("\\\"", "\""), ("\\n", "\n"), ("\\u00e9", "é"), ("#!]", "#!]"), ("\u{7F}", "\u{7F}")] {
+                    let text = "\"\(before)\(written)\(after)\""
+                    #expect(try read(text) { (reader) throws(JSONError) in try reader.string() } == before + meant + after)
+                }
+                for wrong in ["\u{1F}", "\n", "\\x", "\\ud800"] {
+                    let text = "\"\(before)\(wrong)\(after)\""
+                    #expect(throws: JSONError.self) { try read(text) { (reader) throws(JSONError) in try reader.string() } }
+                    #expect(throws: JSONError.self) { try read(text) { (reader) throws(JSONError) in try reader.skip() } }
+                }
+            }
+        }
+    }
+
     @Test("base64 of every length is decoded, in either alphabet")
     func base64() throws {
         func decode(_ text: String) throws -> [UInt8] {

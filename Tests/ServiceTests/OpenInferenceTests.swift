@@ -186,6 +186,29 @@ struct OpenInferenceTests {
         #expect(try infer(["inputs": [image], "parameters": ["timeout": 0]]).status == 200)
     }
 
+    @Test("an image that waits counts among the bodies in memory, decoded from base64 or where it lies, until it is answered")
+    func memory() throws {
+        let element = withUnsafeBytes(of: UInt32(cat.count).littleEndian) { Array($0) } + cat
+        let sized: [String: Any] = [
+            "name": "i", "datatype": "BYTES", "shape": [1], "parameters": ["binary_data_size": element.count],
+        ]
+        let json = try Array(JSONSerialization.data(withJSONObject: ["inputs": [sized]]))
+        for (body, headers) in [
+            (try Array(JSONSerialization.data(withJSONObject: ["inputs": [image]])), []),
+            (json + element, ["Inference-Header-Content-Length: \(json.count)"]),
+        ] {
+            let gate = try service.holdDecoder()
+            defer { gate.open() }
+            let client = try HTTPClient(port: service.server.port)
+            client.send("POST", "\(path)/infer", headers: headers, body: body)
+            #expect(eventually { service.waiting == 1 })
+            #expect(service.server.statistics.bodyBytes == body.count)
+            gate.open()
+            #expect(try client.read().status == 200)
+            #expect(eventually { service.server.statistics.bodyBytes == 0 })
+        }
+    }
+
     @Test("what does not fit together is refused with the reason")
     func refused() throws {
         let (values, bytes, shape) = tensor(1)

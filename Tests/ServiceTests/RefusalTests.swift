@@ -9,7 +9,7 @@ import Testing
 struct RefusalTests {
     private func cat() throws -> [UInt8] { try TestImages.jpeg("cat") }
 
-    @Test("an unknown path is 404", arguments: ["/", "/classify/", "/Classify", "/v2/models", "/favicon.ico"])
+    @Test("an unknown path is 404", arguments: ["/nothing", "/classify/", "/Classify", "/v2/models", "/favicon.ico"])
     func unknownPath(path: String) throws {
         let service = try TestService()
         expectProblem(try service.get(path), 404, code: "not_found")

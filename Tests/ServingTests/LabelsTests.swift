@@ -70,6 +70,15 @@ struct LabelsTests {
         }
     }
 
+    @Test("can be told from each other, also where two classes are called the same")
+    func unique() throws {
+        let labels = try labels(#"{"architecture": "seresnet50"}"#)
+        #expect(Set(labels.unique).count == 1000 && Set(labels.spoken).count < 1000)
+        #expect(labels.unique[281] == "tabby cat" && labels.unique[134] == "crane (n02012849)" && labels.unique[517] == "crane (n03126707)")
+        let same = try self.labels(#"{"architecture": "seresnet18", "num_classes": 3, "pretrained_cfg": {"label_names": ["a", "a", "a"]}}"#)
+        #expect(Set(same.unique).count == 3)
+    }
+
     @Test("are the classes' numbers otherwise")
     func numbers() throws {
         let labels = try labels(#"{"architecture": "seresnet18", "num_classes": 3}"#)

@@ -23,6 +23,19 @@ enum Base64 {
                 var (bits, kept, padding): (UInt32, Int, Int) = (0, 0, 0)
                 var at = 0
                 while at < text.count {
+                    // Four characters at a time as long as they are all of the alphabet.
+                    while kept == 0, padding == 0, text.count - at >= 4 {
+                        let (a, b, c, d) = (
+                            values[Int(text[at])], values[Int(text[at + 1])], values[Int(text[at + 2])], values[Int(text[at + 3])]
+                        )
+                        guard a | b | c | d < 64 else { break }
+                        bytes[count] = a << 2 | b >> 4
+                        bytes[count + 1] = b << 4 | c >> 2
+                        bytes[count + 2] = c << 6 | d
+                        count += 3
+                        at += 4
+                    }
+                    guard at < text.count else { break }
                     var character = text[at]
                     at += 1
                     if character == UInt8(ascii: "\\"), at < text.count {

@@ -8,6 +8,8 @@ public struct Labels: Sendable {
     public let descriptions: [String]
     /// What a person would say: `tabby cat`.
     public let spoken: [String]
+    /// What tells each class from all others: `tabby cat`, and with the short name where another is called the same: `crane (n02012849)`.
+    public let unique: [String]
     /// The other names of each class.
     public let synonyms: [[String]]
 
@@ -26,6 +28,7 @@ public struct Labels: Sendable {
         }
         let said = descriptions.map(Self.say)
         spoken = said.map(\.name)
+        unique = Self.unique(spoken, names)
         synonyms = said.map(\.others)
     }
 
@@ -44,6 +47,18 @@ public struct Labels: Sendable {
             } ?? 0
         let name = others.remove(at: index)
         return (name, others)
+    }
+
+    private static func unique(_ spoken: [String], _ names: [String]) -> [String] {
+        let uses = Dictionary(spoken.map { ($0, 1) }, uniquingKeysWith: +)
+        var taken = Set(uses.filter { $0.value == 1 }.keys)
+        return zip(spoken, names).enumerated().map { index, label in
+            if uses[label.0] == 1 { return label.0 }
+            let long = "\(label.0) (\(label.1))"
+            let found = taken.contains(long) ? "\(long) #\(index)" : long
+            taken.insert(found)
+            return found
+        }
     }
 
     /// A file's classes, one a line in the classifier's order: a WordNet id and a description, or a name alone.

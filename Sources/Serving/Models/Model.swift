@@ -13,12 +13,13 @@ public final class Model: Sendable {
     /// Loads a folder as the Hugging Face hub lays it out.
     ///
     /// - Parameters:
+    ///   - name: what requests are to call it; nil for the folder's own.
     ///   - precision: what it is computed in; nil for what the folder is made for.
     ///   - threads: how many threads pack the weights.
     /// - Throws: `ModelError`.
-    public init(_ source: ModelSource, precision: Precision? = nil, threads: Int) throws(ModelError) {
+    public init(_ source: ModelSource, name: String? = nil, precision: Precision? = nil, threads: Int) throws(ModelError) {
         self.source = source
-        name = source.configuration.fullName
+        self.name = name ?? source.configuration.fullName
         preprocessing = try Preprocessing(source.configuration)
         labels = Labels(source.configuration)
         plan = try source.plan(precision: precision, threads: threads)

@@ -106,12 +106,24 @@ extension EnginePool {
 
 extension Model {
     /// Why a tensor is no input for the network; nil if it is one.
-    func problem(tensor: [Float]) -> String? {
+    func problem(tensor: any EncodedTensor) -> String? {
         let shape = plan.inputShape
-        guard tensor.count == shape.count else {
-            return "it has \(tensor.count) values, and the network takes \(shape.count), as \(shape)"
+        guard tensor.withBytes({ $0.count }) == shape.count * MemoryLayout<Float>.size else {
+            return "it has \(tensor.valueCount) values, and the network takes \(shape.count), as \(shape)"
         }
-        guard tensor.allSatisfy(\.isFinite) else { return "not all of its values are finite numbers" }
+        guard tensor.withBytes({ isFinite($0) }) else { return "not all of its values are finite numbers" }
         return nil
     }
+}
+
+/// Whether no float32 among the bytes is infinite or no number. Looks at all of them, so that the loop is one of vectors.
+private func isFinite(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard let start = bytes.baseAddress else { return true }
+    let exponent: UInt32 = 0x7F80_0000
+    var others: UInt32 = 0
+    for offset in stride(from: 0, to: bytes.count, by: MemoryLayout<Float>.size) {
+        let bits = start.loadUnaligned(fromByteOffset: offset, as: UInt32.self) & exponent
+        others |= bits == exponent ? 1 : 0
+    }
+    return others == 0
 }

@@ -7,6 +7,20 @@ extension Array: EncodedImage where Element == UInt8 {
     public func withBytes<Output>(_ body: (UnsafeRawBufferPointer) throws -> Output) rethrows -> Output { try withUnsafeBytes(body) }
 }
 
+/// A tensor as it was sent: float32, little-endian as every machine here is, aligned or not, which can be looked at from any thread.
+public protocol EncodedTensor: Sendable {
+    func withBytes<Output>(_ body: (UnsafeRawBufferPointer) throws -> Output) rethrows -> Output
+}
+
+extension EncodedTensor {
+    /// How many numbers it has.
+    public var valueCount: Int { withBytes { $0.count } / MemoryLayout<Float>.size }
+}
+
+extension Array: EncodedTensor where Element == Float {
+    public func withBytes<Output>(_ body: (UnsafeRawBufferPointer) throws -> Output) rethrows -> Output { try withUnsafeBytes(body) }
+}
+
 /// Inputs for one model, which are accepted or refused together.
 public struct InferenceRequest: Sendable {
     public enum Input: Sendable {
@@ -14,7 +28,7 @@ public struct InferenceRequest: Sendable {
         case image(any EncodedImage)
         /// What the network takes: (3, height, width), row-major, normalised. One of another count, or with values that are no numbers, gets
         /// an error of its own.
-        case tensor([Float])
+        case tensor(any EncodedTensor)
     }
 
     public var inputs: [Input]

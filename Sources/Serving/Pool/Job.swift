@@ -46,7 +46,7 @@ enum Preparation: Sendable {
 enum PreparedInput: Sendable {
     /// What the network sees of an image, and how long it took to decode, resize and crop it.
     case crop(DecodedImage, decode: Duration)
-    case tensor([Float])
+    case tensor(any EncodedTensor)
 
     var image: ImageDescription? { if case .crop(let crop, _) = self { crop.description } else { nil } }
     var decode: Duration? { if case .crop(_, let decode) = self { decode } else { nil } }
@@ -55,7 +55,7 @@ enum PreparedInput: Sendable {
     func write(to input: UnsafeMutableBufferPointer<Float>, _ preprocessing: Preprocessing) {
         switch self {
         case .crop(let crop, _): preprocessing.normalize(crop.image, into: input)
-        case .tensor(let values): _ = input.update(fromContentsOf: values)
+        case .tensor(let values): values.withBytes { UnsafeMutableRawBufferPointer(input).copyMemory(from: $0) }
         }
     }
 }

@@ -28,6 +28,11 @@ struct Serve: AsyncParsableCommand {
             valueName: "model"))
     var model: [String] = environment("model")
 
+    @Option(
+        help: ArgumentHelp(
+            "What requests are to call the model; repeat it as --model is. (default: its architecture and tag)", valueName: "name"))
+    var modelName: [String] = environment("model-name")
+
     @OptionGroup var modelsFolder: ModelsFolderOptions
     @OptionGroup var threadOptions: ThreadOptions
     @OptionGroup var precisionOptions: PrecisionOptions
@@ -45,6 +50,11 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var logOptions: LogOptions
 
     func validate() throws {
+        let models = max(1, model.count)
+        guard modelName.count <= models else {
+            throw ValidationError("--model-name is given \(modelName.count) times, but there are \(models) models")
+        }
+        guard modelName.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("--model-name must not be empty") }
         try require("--drain-delay", drainDelay, in: 0...3600, "seconds")
         try require("--drain-timeout", drainTimeout, in: 0...3600, "seconds")
     }
@@ -66,8 +76,8 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode.failure
         }
         let configuration = ClassifierService.Configuration(
-            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, precision: precisionOptions.chosen,
-            pool: poolOptions.configuration(threadOptions, imageOptions), server: server,
+            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, names: modelName,
+            precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions), server: server,
             deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys,
             drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)

@@ -4,8 +4,9 @@ import Foundation
 // `fuzz TARGET [libFuzzer's options] [corpus folders]`: feeds the target with inputs that libFuzzer makes, until one ends the process.
 
 let targets: [String: FuzzTarget] = [
-    "jpeg": decodeImage, "png": decodePNG, "webp": decodeImage, "multipart": parseMultipart, "safetensors": readSafeTensors,
-    "head": readRequests, "config": readConfiguration, "caffe": importNetwork, "pytorch": importNetwork,
+    "jpeg": decodeImage, "png": decodePNG, "webp": decodeImage, "multipart": parseMultipart, "head": readRequests, "json": readJSON,
+    "tensors": readTensors, "inference": readInference, "safetensors": readSafeTensors, "config": readConfiguration,
+    "caffe": importNetwork, "pytorch": importNetwork,
 ]
 
 guard CommandLine.arguments.count > 1, let target = targets[CommandLine.arguments[1]] else {

@@ -11,8 +11,7 @@ extension Dialect {
                     method: "POST", path: "/classify",
                     action: .inference { (call, pool) throws(Problem) in
                         let query = try ClassifyQuery(call.head, pool)
-                        var request = InferenceRequest(inputs: [], model: query.model, client: call.head.clientAddress)
-                        request.deadline = try deadlines.deadline(of: call.head)
+                        var request = try call.request(to: query.model, deadlines)
                         request.wantsGates = query.gates != nil
                         return Intake(request: request) { (request, inference) throws(Problem) in
                             inference.inputs = try request.images(["image"]).map { .image($0) }

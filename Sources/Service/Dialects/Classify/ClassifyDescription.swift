@@ -11,7 +11,7 @@ extension APIDescription {
                   {"name": "model", "in": "query", "description": "A name that /models gives. Without it the first model is asked.", "schema": {"type": "string"}},
                   {"name": "gates", "in": "query", "description": "The gates of the network's squeeze-and-excitation blocks: their means and histograms, or with 'full' every value too.", "schema": {"type": "string", "enum": ["0", "1", "full"], "default": "0"}},
                   {"name": "X-Request-Id", "in": "header", "description": "Comes back in the answer and in the log; made up where absent.", "schema": {"type": "string", "maxLength": 128}},
-                  {"name": "X-Deadline-Ms", "in": "header", "description": "Milliseconds that the client will wait. What cannot be done by then is refused with 429, what was not begun by then is dropped with 504.", "schema": {"type": "integer", "minimum": 1, "maximum": 86400000}},
+                  {"$ref": "#/components/parameters/X-Deadline-Ms"},
                   {"name": "traceparent", "in": "header", "description": "Goes into the log.", "schema": {"type": "string", "maxLength": 128}}
                 ],
                 "requestBody": {
@@ -34,16 +34,7 @@ extension APIDescription {
                     "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}}
                   },
-                  "400": {"$ref": "#/components/responses/Problem"},
-                  "404": {"$ref": "#/components/responses/Problem"},
-                  "408": {"$ref": "#/components/responses/Problem"},
-                  "413": {"$ref": "#/components/responses/Problem"},
-                  "415": {"$ref": "#/components/responses/Problem"},
-                  "429": {"$ref": "#/components/responses/TryAgain"},
-                  "500": {"$ref": "#/components/responses/Problem"},
-                  "501": {"$ref": "#/components/responses/Problem"},
-                  "503": {"$ref": "#/components/responses/TryAgain"},
-                  "504": {"$ref": "#/components/responses/Problem"}
+                  \#(APIDescription.refusals("Problem", again: "TryAgain"))
                 }
               }
             }

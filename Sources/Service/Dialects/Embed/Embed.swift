@@ -11,13 +11,14 @@ extension Dialect {
                     method: "POST", path: "/embed",
                     action: .inference { (call, pool) throws(Problem) in
                         let query = try EmbedQuery(call.head, pool)
-                        var request = InferenceRequest(inputs: [], model: query.model, client: call.head.clientAddress)
-                        request.deadline = try deadlines.deadline(of: call.head)
+                        var request = try call.request(to: query.model, deadlines)
                         try request.wantFeatures()
                         return Intake(request: request) { (request, inference) throws(Problem) in
                             inference.inputs = try request.images(["image"]).map { .image($0) }
                             let receive = request.received
-                            return { query.isBinary ? query.bytes($0) : query.json($0, receive: receive) }
+                            return { (results) throws(Problem) in
+                                query.isBinary ? query.bytes(try results.answers()) : query.json(results, receive: receive)
+                            }
                         }
                     })
             ],
@@ -49,19 +50,12 @@ private struct EmbedQuery: Sendable {
                 }))
     }
 
-    /// A row an image. There is no place in it for an error: the first one is the answer.
-    func bytes(_ results: [Result<Inference, InferenceError>]) -> Response {
+    /// A row an image.
+    func bytes(_ answers: [Inference]) -> Response {
         var body: [UInt8] = []
-        for (index, result) in results.enumerated() {
-            switch result {
-            case .success(let inference):
-                for value in inference.embedding(isNormalized: isNormalized) ?? [] {
-                    withUnsafeBytes(of: value.bitPattern.littleEndian) { body.append(contentsOf: $0) }
-                }
-            case .failure(let error):
-                var problem = Problem(error)
-                problem.detail = "image \(index + 1) of \(results.count): \(problem.detail)"
-                return problem.response
+        for answer in answers {
+            for value in answer.embedding(isNormalized: isNormalized) ?? [] {
+                withUnsafeBytes(of: value.bitPattern.littleEndian) { body.append(contentsOf: $0) }
             }
         }
         return Response(status: 200, headers: [("Content-Type", "application/octet-stream")], body: body)

@@ -10,7 +10,7 @@ extension APIDescription {
                   {"name": "normalize", "in": "query", "description": "1: divided by the Euclidean norm, so that the product of two is the cosine between them.", "schema": {"type": "string", "enum": ["0", "1"], "default": "0"}},
                   {"name": "model", "in": "query", "description": "A name that /models gives. Without it the first model is asked.", "schema": {"type": "string"}},
                   {"name": "X-Request-Id", "in": "header", "description": "Comes back in the answer and in the log; made up where absent.", "schema": {"type": "string", "maxLength": 128}},
-                  {"name": "X-Deadline-Ms", "in": "header", "description": "Milliseconds that the client will wait.", "schema": {"type": "integer", "minimum": 1, "maximum": 86400000}}
+                  {"$ref": "#/components/parameters/X-Deadline-Ms"}
                 ],
                 "requestBody": {
                   "required": true,
@@ -44,16 +44,7 @@ extension APIDescription {
                       "application/octet-stream": {"schema": {}}
                     }
                   },
-                  "400": {"$ref": "#/components/responses/Problem"},
-                  "404": {"$ref": "#/components/responses/Problem"},
-                  "408": {"$ref": "#/components/responses/Problem"},
-                  "413": {"$ref": "#/components/responses/Problem"},
-                  "415": {"$ref": "#/components/responses/Problem"},
-                  "429": {"$ref": "#/components/responses/TryAgain"},
-                  "500": {"$ref": "#/components/responses/Problem"},
-                  "501": {"$ref": "#/components/responses/Problem"},
-                  "503": {"$ref": "#/components/responses/TryAgain"},
-                  "504": {"$ref": "#/components/responses/Problem"}
+                  \#(APIDescription.refusals("Problem", again: "TryAgain"))
                 }
               }
             }

@@ -37,11 +37,14 @@ extension Dialect {
                     var request = InferenceRequest(inputs: [], model: try pool.model(of: call), client: call.head.clientAddress)
                     request.deadline = try deadlines.deadline(of: call.head)
                     return Intake(request: request) { (request, inference) throws(Problem) in
-                        let asked = try OpenInferenceRequest(request, inference.model)
-                        inference.inputs = asked.inputs
+                        var asked = try OpenInferenceRequest(request, inference.model)
+                        swap(&inference.inputs, &asked.inputs)
                         if let timeout = asked.timeout { inference.deadline = deadlines.deadline(of: request.head, asked: timeout) }
                         if asked.outputs.contains(where: { $0.name == .features }) { try inference.wantFeatures() }
-                        return { [model = inference.model] in asked.answer($0, model) }
+                        // What JSON holds is a copy of the body, about as large, and counts as it does until it is answered.
+                        return { [asked, model = inference.model, share = request.share] results in
+                            withExtendedLifetime(share) { asked.answer(results, model) }
+                        }
                     }
                 })
         }

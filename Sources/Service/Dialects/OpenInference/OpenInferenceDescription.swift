@@ -2,6 +2,10 @@ extension APIDescription {
     private static let refusal =
         ##"{"description": "What was wrong and what to do.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/InferenceError"}}}}"##
 
+    /// The same, or that of a head that is not read far enough to tell whose path it asks for.
+    private static let badRequest =
+        ##"{"description": "What was wrong and what to do.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/InferenceError"}}, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}"##
+
     /// A path of a model, with its version and without.
     private static func model(_ suffix: String, _ method: String, _ operation: String, _ members: String) -> String {
         let name = ##"{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}"##
@@ -12,7 +16,7 @@ extension APIDescription {
     }
 
     private static func answer(_ schema: String, _ description: String, errors: [String] = []) -> String {
-        let errors = errors.map { ##""\##($0)": \##(refusal)"## }
+        let errors = errors.map { ##""\##($0)": \##($0 == "400" ? badRequest : refusal)"## }
         let good =
             ##""200": {"description": "\##(description)", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/\##(schema)"}}}}"##
         return ##""responses": {\##(([good] + errors).joined(separator: ", "))}"##
@@ -25,19 +29,19 @@ extension APIDescription {
             ##""/v2/health/ready": {"get": {"operationId": "serverReady", "summary": "Whether models are ready.", "responses": {"200": {"description": "They are.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}, "503": {"description": "They are not.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}}}}"##,
             model(
                 "", "get", "modelMetadata",
-                ##""summary": "A model's input and output.", \##(answer("ModelMetadata", "As a tensor; images are taken as BYTES, too.", errors: ["404", "503"]))"##
+                ##""summary": "A model's input and output.", \##(answer("ModelMetadata", "As a tensor; images are taken as BYTES, too.", errors: ["400", "404", "503"]))"##
             ),
             model(
                 "/ready", "get", "modelReady",
-                ##""summary": "Whether a model can be asked.", "responses": {"200": {"description": "It can.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelReady"}}}}, "404": \##(refusal), "503": {"description": "Not now.", "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/ModelReady"}, {"$ref": "#/components/schemas/InferenceError"}]}}}}}"##
+                ##""summary": "Whether a model can be asked.", "responses": {"200": {"description": "It can.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelReady"}}}}, "400": \##(badRequest), "404": \##(refusal), "503": {"description": "Not now.", "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/ModelReady"}, {"$ref": "#/components/schemas/InferenceError"}]}}}}}"##
             ),
             model(
                 "/config", "get", "modelConfiguration",
-                ##""summary": "As Triton's configuration has it.", \##(answer("ModelConfiguration", "Largest batch, input, output.", errors: ["404", "503"]))"##
+                ##""summary": "As Triton's configuration has it.", \##(answer("ModelConfiguration", "Largest batch, input, output.", errors: ["400", "404", "503"]))"##
             ),
             model(
                 "/stats", "get", "modelStatistics",
-                ##""summary": "What has become of a model's inputs.", \##(answer("ModelStatistics", "Counts, and nanoseconds altogether.", errors: ["404", "503"]))"##
+                ##""summary": "What has become of a model's inputs.", \##(answer("ModelStatistics", "Counts, and nanoseconds altogether.", errors: ["400", "404", "503"]))"##
             ),
             model(
                 "/infer", "post", "infer",
@@ -65,7 +69,7 @@ extension APIDescription {
                       "application/octet-stream": {"schema": {}}
                     }
                   },
-                  "400": \#(refusal),
+                  "400": \#(badRequest),
                   "404": \#(refusal),
                   "408": \#(refusal),
                   "413": \#(refusal),
@@ -82,7 +86,7 @@ extension APIDescription {
             + ["load", "unload"].map { verb in
                 #"""
                 ,
-                "/v2/repository/models/{model}/\#(verb)": {"post": {"operationId": "\#(verb)Model", "summary": "Not implemented: models are those that the server was started with.", "parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "responses": {"501": \#(refusal)}}}
+                "/v2/repository/models/{model}/\#(verb)": {"post": {"operationId": "\#(verb)Model", "summary": "Not implemented: models are those that the server was started with.", "parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "responses": {"400": \#(badRequest), "501": \#(refusal)}}}
                 """#
             }.joined(),
         schemas: #"""

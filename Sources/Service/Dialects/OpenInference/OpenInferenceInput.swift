@@ -77,20 +77,22 @@ struct OpenInferenceInput {
                     "the shape has to be [N, \(image.channels), \(image.height), \(image.width)] for FP32, not \(shape); "
                         + "images are sent as BYTES")
             }
-            let values = try numbers(&binary, count: count * image.count)
+            if let binarySize { return try binary.tensors(count, of: image.count, size: binarySize).map { .tensor($0) } }
+            let values = try numbers(count * image.count)
+            guard count > 1 else { return [.tensor(values)] }
             return (0..<count).map { .tensor(Array(values[$0 * image.count..<($0 + 1) * image.count])) }
         case "BYTES":
             guard shape.count <= 2, shape.dropFirst().allSatisfy({ $0 == 1 }) else {
                 throw .badInference("the shape has to be [N] or [N, 1] for BYTES, an image an element, not \(shape)")
             }
-            return try images(&binary, count: count).map { .image($0) }
+            if let binarySize { return try binary.elements(count, size: binarySize).map { .image($0) } }
+            return try images(count).map { .image($0) }
         default:
             throw .badInference("the datatype has to be FP32 (a normalised tensor) or BYTES (image files), not '\(datatype)'")
         }
     }
 
-    private func numbers(_ binary: inout BinaryTensors, count: Int) throws(Problem) -> [Float] {
-        if let binarySize { return try binary.floats(count, size: binarySize) }
+    private func numbers(_ count: Int) throws(Problem) -> [Float] {
         guard case .numbers(let values) = data else {
             throw .badInference("an FP32 input needs numbers as its 'data', or a binary_data_size")
         }
@@ -98,78 +100,11 @@ struct OpenInferenceInput {
         return values
     }
 
-    private func images(_ binary: inout BinaryTensors, count: Int) throws(Problem) -> [[UInt8]] {
-        if let binarySize { return try binary.elements(count, size: binarySize) }
+    private func images(_ count: Int) throws(Problem) -> [[UInt8]] {
         guard case .images(let images) = data else {
             throw .badInference("a BYTES input needs images in base64 as its 'data', or a binary_data_size")
         }
         guard images.count == count else { throw .badInference("the data has \(images.count) images, the shape says \(count)") }
         return images
-    }
-}
-
-/// The tensors that follow a request's JSON, little-endian, in the order of the inputs.
-struct BinaryTensors {
-    private var bytes: UnsafeRawBufferPointer
-
-    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
-
-    var count: Int { bytes.count }
-    var isEmpty: Bool { bytes.isEmpty }
-
-    private mutating func take(_ size: Int) throws(Problem) -> UnsafeRawBufferPointer {
-        guard (0...bytes.count).contains(size) else {
-            throw .badInference("binary_data_size is \(size), but \(bytes.count) bytes follow the JSON")
-        }
-        defer { bytes = UnsafeRawBufferPointer(rebasing: bytes[size...]) }
-        return UnsafeRawBufferPointer(rebasing: bytes[..<size])
-    }
-
-    /// So many float32.
-    mutating func floats(_ count: Int, size: Int) throws(Problem) -> [Float] {
-        guard size == count * MemoryLayout<Float>.size else {
-            throw .badInference("binary_data_size is \(size), but \(count) FP32 take \(count * MemoryLayout<Float>.size) bytes")
-        }
-        return Self.floats(try take(size))
-    }
-
-    private static func floats(_ bytes: UnsafeRawBufferPointer) -> [Float] {
-        let values = [Float](unsafeUninitializedCapacity: bytes.count / MemoryLayout<Float>.size) { values, count in
-            count = values.count
-            UnsafeMutableRawBufferPointer(values).copyMemory(
-                from: UnsafeRawBufferPointer(rebasing: bytes[..<(count * MemoryLayout<Float>.size)]))
-        }
-        #if _endian(big)
-            return values.map { Float(bitPattern: UInt32(littleEndian: $0.bitPattern)) }
-        #else
-            return values
-        #endif
-    }
-
-    /// So many strings of bytes, each behind its length in four bytes.
-    mutating func elements(_ count: Int, size: Int) throws(Problem) -> [[UInt8]] {
-        var rest = BinaryTensors(try take(size))
-        var elements: [[UInt8]] = []
-        for index in 0..<count {
-            guard rest.count >= 4 else { throw .badInference("the binary data ends before element \(index + 1) of \(count)") }
-            let length = Int(UInt32(littleEndian: try rest.take(4).loadUnaligned(as: UInt32.self)))
-            guard length <= rest.count else {
-                throw .badInference("element \(index + 1) says that it has \(length) bytes, but \(rest.count) are left")
-            }
-            elements.append(Array(try rest.take(length)))
-        }
-        guard rest.isEmpty else { throw .badInference("\(rest.count) bytes follow the last of \(count) elements") }
-        return elements
-    }
-
-    /// All there is, without a word of JSON: image tensors one after the other where their sizes fit, else an image file.
-    mutating func lone(for model: Model) throws(Problem) -> [InferenceRequest.Input] {
-        let body = try take(count)
-        guard !body.isEmpty else { throw .badInference("the request has no body") }
-        let image = model.plan.inputShape.count
-        let size = image * MemoryLayout<Float>.size
-        guard ImageFormat(signatureOf: body) == nil, body.count % size == 0 else { return [.image(Array(body))] }
-        let values = Self.floats(body)
-        return (0..<body.count / size).map { .tensor(Array(values[$0 * image..<($0 + 1) * image])) }
     }
 }

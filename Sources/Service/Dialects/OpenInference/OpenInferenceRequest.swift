@@ -27,13 +27,7 @@ struct OpenInferenceRequest: Sendable {
         guard let part = request.parts.first, request.parts.count == 1, part.name == nil else {
             throw .badInference(request.parts.isEmpty ? "the request has no body" : "the body has to be JSON, not a form")
         }
-        let length = try Self.headerLength(request.head, body: part.count)
-        let result: Result<OpenInferenceRequest, Problem> = part.withBytes { bytes in
-            do throws(Problem) { return .success(try OpenInferenceRequest(bytes, headerLength: length, model)) } catch {
-                return .failure(error)
-            }
-        }
-        self = try result.get()
+        try self.init(part, headerLength: try Self.headerLength(request.head, body: part.count), model)
     }
 
     /// How much of the body is JSON.
@@ -45,28 +39,24 @@ struct OpenInferenceRequest: Sendable {
         return length
     }
 
-    /// - Parameters:
-    ///   - bytes: the body.
-    ///   - headerLength: how many of them are JSON.
-    init(_ bytes: UnsafeRawBufferPointer, headerLength: Int, _ model: Model) throws(Problem) {
-        var binary = BinaryTensors(UnsafeRawBufferPointer(rebasing: bytes[headerLength...]))
+    /// - Parameter headerLength: how many of the body's bytes are JSON.
+    init(_ body: Part, headerLength: Int, _ model: Model) throws(Problem) {
+        var binary = BinaryTensors(body.slice(headerLength..<body.count))
         guard headerLength > 0 else {
             inputs = try binary.lone(for: model)
             outputs = [Output(name: .logits, isBinary: true)]
             return
         }
-        var input: OpenInferenceInput?
-        do throws(JSONError) {
-            (id, timeout, input, outputs) = try JSONReader.read(UnsafeRawBufferPointer(rebasing: bytes[..<headerLength])) {
-                (reader) throws(JSONError) in
-                try Self.read(&reader, model)
+        let fields = body.slice(0..<headerLength).withBytes { bytes in
+            Result { () throws(JSONError) in
+                try JSONReader.read(bytes) { (reader) throws(JSONError) in try Self.read(&reader, model) }
             }
-        } catch {
-            throw .badInference(error.description)
         }
+        let input: OpenInferenceInput?
+        do throws(JSONError) { (id, timeout, input, outputs) = try fields.get() } catch { throw .badInference(error.description) }
         guard let input else { throw .badInference("there is no 'inputs' with the input in it") }
         inputs = try input.values(&binary, model)
-        guard binary.isEmpty else { throw .badInference("the body has \(binary.count) bytes more than its inputs say") }
+        guard binary.count == 0 else { throw .badInference("the body has \(binary.count) bytes more than its inputs say") }
     }
 
     private typealias Fields = (id: String?, timeout: Duration?, input: OpenInferenceInput?, outputs: [Output])
@@ -149,5 +139,8 @@ struct OpenInferenceRequest: Sendable {
 }
 
 extension Problem {
-    static func badInference(_ detail: String) -> Problem { Problem(400, "Bad inference request", code: "bad_inference_request", detail) }
+    /// - Parameter detail: may quote what the client sent, however long that is.
+    static func badInference(_ detail: String) -> Problem {
+        Problem(400, "Bad inference request", code: "bad_inference_request", String(detail.prefix(500)))
+    }
 }
