@@ -63,7 +63,7 @@ test-thread: deps ## run every test under the thread sanitizer
 	$(call run-tests,.build-thread,--sanitize=thread -Xswiftc -DTHREAD_SANITIZER)
 
 # One executable for all targets, compiled anew with coverage and sanitizers in every module, in a folder of its own.
-FUZZ_TARGETS ?= jpeg png webp multipart head json tensors inference safetensors config caffe pytorch
+FUZZ_TARGETS ?= jpeg png webp multipart head json tensors inference tensorflow huggingface safetensors config caffe pytorch
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS = -c release -Xswiftc -sanitize=fuzzer,address \
     -Xcc -fsanitize=fuzzer-no-link,address,undefined -Xcc -fno-sanitize-recover=all -Xswiftc -use-ld=lld --scratch-path .build-fuzz

@@ -1,9 +1,10 @@
 """Asks a served model through clients that no one here wrote: `python3 .ci/check_dialects.py BINARY`.
 
-Needs PyPI's tritonclient[http], kserve, huggingface_hub and schemathesis. Raises at the first thing that is wrong.
+Needs PyPI's tritonclient[http], kserve, huggingface_hub, requests and schemathesis. Raises at the first thing that is wrong.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -19,6 +20,7 @@ import huggingface_hub
 import kserve
 import kubernetes
 import numpy
+import requests
 import tritonclient.http as triton
 import yaml
 from kserve.protocol.infer_type import RequestedOutput
@@ -138,6 +140,72 @@ def check_hugging_face(port, image):
         require(error.response.status_code == 404, "an unknown model")
 
 
+def check_torchserve(port, image):
+    """TorchServe's documented examples."""
+    base, expected = f"http://127.0.0.1:{port}", classify(port, image)
+    name = requests.get(f"{base}/torchserve/models").json()["models"][0]["modelName"]
+    require(requests.get(f"{base}/ping").json() == {"status": "Healthy"}, "healthy")
+    labels = {entry["label"]: entry["score"] for entry in expected}
+    for path in (name, f"{name}/1.0"):
+        url = f"{base}/predictions/{path}"
+        for answer in (requests.post(url, data=image), requests.put(url, data=image), requests.post(url, files={"data": image})):
+            require(answer.ok and list(answer.json().items()) == list(labels.items()), "the same labels and scores, in order")
+    answer = requests.post(f"{base}/predictions/{name}", files=[("data", image), ("data", image)])
+    require(answer.json() == [labels, labels], "several images")
+    answer = requests.post(f"{base}/predictions/none", data=image)
+    require(answer.status_code == answer.json()["code"] == 404 and answer.json()["type"] == "ModelNotFoundException", "an unknown model")
+    require(requests.get(f"{base}/torchserve/models/{name}").json()[0]["modelName"] == name, "a model's description")
+
+
+def check_tensorflow(port, image):
+    """TensorFlow Serving's documented examples."""
+    base, expected = f"http://127.0.0.1:{port}/v1/models", classify(port, image)
+    name = requests.get(base).json()["models"][0]
+    encoded = base64.b64encode(image).decode()
+    require(requests.get(f"{base}/{name}").json()["model_version_status"][0]["state"] == "AVAILABLE", "available")
+    shape = requests.get(f"{base}/{name}/metadata").json()["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"]
+    size = [int(dimension["size"]) for dimension in shape["input"]["tensor_shape"]["dim"]][1:]
+    for path in (name, f"{name}/versions/1"):
+        for body, key in (
+                ({"signature_name": "serving_default", "instances": [{"b64": encoded}]}, "predictions"),
+                ({"instances": [{"image_bytes": {"b64": encoded}}]}, "predictions"), ({"inputs": {"image": [{"b64": encoded}]}}, "outputs")):
+            scores = requests.post(f"{base}/{path}:predict", json=body).json()[key][0]
+            require(all(scores[entry["index"]] == entry["score"] for entry in expected), f"the same scores: {key}")
+    tensor = numpy.random.default_rng(1).normal(size=[2, *size]).astype(numpy.float32)
+    planar = requests.post(f"{base}/{name}:predict", json={"instances": tensor.tolist()}).json()["predictions"]
+    interleaved = requests.post(f"{base}/{name}:predict", json={"inputs": tensor.transpose(0, 2, 3, 1).tolist()}).json()["outputs"]
+    require(planar == interleaved and len(planar) == 2, "tensors either way")
+    result = requests.post(f"{base}/{name}:classify", json={"examples": [{"image": {"b64": encoded}}]}).json()["result"]
+    require(result == [[[entry["label"], entry["score"]] for entry in expected]], "the same labels")
+    answer = requests.post(f"{base}/none:predict", json={"instances": []})
+    require(answer.status_code == 404 and answer.json()["error"], "an unknown model")
+
+
+def check_embeddings(port, image):
+    """/embed and Hugging Face's features: the same bits."""
+    base = f"http://127.0.0.1:{port}"
+    row = requests.post(f"{base}/embed", data=image).json()["embedding"]
+    binary = requests.post(f"{base}/embed", data=image, headers={"Accept": "application/octet-stream"}).content
+    require((numpy.frombuffer(binary, "<f4") == numpy.float32(row)).all(), "JSON and bytes")
+    name = requests.get(f"{base}/v1/models").json()["models"][0]
+    client = huggingface_hub.InferenceClient(f"{base}/pipeline/image-feature-extraction/timm/{name}")
+    encoded = base64.b64encode(image).decode()
+    found = client.feature_extraction(encoded)
+    require(found.shape == (1, len(row)) and (found[0] == numpy.float32(row)).all(), "Hugging Face's")
+    unit = client.feature_extraction(encoded, normalize=True)
+    require(abs(float((unit ** 2).sum()) - 1) < 1e-5, "to the norm 1")
+
+
+async def check_kserve_v1(port, image):
+    """What KServe's client asks in version 1 of the protocol."""
+    base, client = f"http://127.0.0.1:{port}", kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v1"))
+    name, expected = requests.get(f"{base}/v1/models").json()["models"][0], classify(port, image)
+    require(await client.is_model_ready(base, name), "model ready")
+    answer = await client.infer(base, {"instances": [{"image": {"b64": base64.b64encode(image).decode()}}]}, model_name=name)
+    require(all(answer["predictions"][0][entry["index"]] == entry["score"] for entry in expected), "the same scores")
+    await client.close()
+
+
 async def check_kserve(port, image):
     """What KServe's client asks in version 2 of the protocol."""
     base, client = f"http://127.0.0.1:{port}", kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v2"))
@@ -208,7 +276,12 @@ with server() as port:
     check_triton(port, photograph)
     print("Triton's client: metadata, configuration, statistics, tensors and images in JSON and binary, both compressions")
     check_hugging_face(port, photograph)
-    print("Hugging Face's client: image classification")
+    check_embeddings(port, photograph)
+    print("Hugging Face's client: image classification and feature extraction")
+    check_torchserve(port, photograph)
+    check_tensorflow(port, photograph)
+    print("TorchServe's and TensorFlow Serving's examples: predictions, labels, state")
+    asyncio.run(check_kserve_v1(port, photograph))
     asyncio.run(check_kserve(port, photograph))
     check_manifests()
     print("KServe's client: tensors and images; its manifests are what it describes")

@@ -84,7 +84,10 @@ EXCITE_INLINE void ISA(multiply_blocks)(int blocks, size_t unrolled, const excit
     for (int32_t i = 0; i < tiles; i++) {
         // Tiles as equal as can be: a small one at the end would have too few accumulators to hide an addition's latency.
         const int pixels = count / tiles + (i < count % tiles);
-        ISA(pixels) tile = {.ahead = product->weights + (size_t)blocks * product->weights_stride + (size_t)ahead * 64, .lines = ahead < lines ? ahead_lines : 0};
+        ISA(pixels) tile = {
+            .ahead = product->weights + (size_t)blocks * product->weights_stride + (size_t)ahead * 64,
+            .lines = ahead < lines ? ahead_lines : 0,
+        };
         ahead += runs * ahead_lines;
         UNROLLED for (int p = 0; p < TILE_PIXELS; p++) {
             tile.at[p] = line + (size_t)x * product->step;

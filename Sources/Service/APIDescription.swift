@@ -59,8 +59,55 @@ extension APIDescription {
             """#
     }
 
+    /// The body of a request with images: a form's field of that name, which can be repeated, or the image itself.
+    static func imageBody(field: String) -> String {
+        #"""
+        "requestBody": {
+          "required": true,
+          "content": {
+            "multipart/form-data": {
+              "schema": {
+                "type": "object",
+                "required": ["\#(field)"],
+                "properties": {"\#(field)": {"type": "array", "minItems": 1, "items": {"type": "string", "contentMediaType": "image/*"}}}
+              }
+            },
+            "image/*": {"schema": {}},
+            "application/octet-stream": {"schema": {}}
+          }
+        }
+        """#
+    }
+
+    /// The schema of an `ImageAnswer` with entries of that schema.
+    static func imageAnswer(of entry: String) -> String {
+        let entry = ##"{"$ref": "#/components/schemas/\##(entry)"}"##
+        return #"""
+            {
+              "oneOf": [
+                {"allOf": [{"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}}}, \#(entry)]},
+                {
+                  "type": "object",
+                  "required": ["model", "results"],
+                  "properties": {
+                    "model": {"type": "string"},
+                    "results": {"type": "array", "minItems": 2, "items": {"oneOf": [\#(entry), {"$ref": "#/components/schemas/Failure"}]}}
+                  }
+                }
+              ]
+            }
+            """#
+    }
+
     /// What several dialects speak of.
     private static let sharedResponses = #"""
+        "Error": {
+          "description": "What was wrong and what to do.",
+          "content": {
+            "application/json": {"schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}},
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+          }
+        },
         "Text": {"description": "What there is to say, in words.", "content": {"text/plain": {"schema": {"type": "string"}}}},
         "Problem": {
           "description": "What was wrong and what to do.",

@@ -17,7 +17,8 @@ extension Dialect {
     package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics) -> [Dialect] {
         let dialects: [Dialect] = [
             .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
-            .torchServe(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
+            .torchServe(deadlines: deadlines, readiness: readiness),
+            .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
         ]
         return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects)]
     }

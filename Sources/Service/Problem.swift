@@ -103,6 +103,9 @@ package struct Problem: Error, JSONWritable {
             "there is no model '\(name)'; served are: \(served.map(\.name).joined(separator: ", "))")
     }
 
+    /// `{"error": "…"}`, as several protocols have it.
+    var errorObject: Response { .json(JSONWriter.text(["error": detail]), status: status) }
+
     /// As RFC 9457 has it.
     var response: Response {
         let text = JSONWriter.text(self) + [UInt8(ascii: "\n")]

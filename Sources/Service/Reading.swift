@@ -10,6 +10,15 @@ extension EnginePool {
         guard let named = models.first(where: { $0.name == name }) else { throw .unknownModel(name, served: models) }
         return named
     }
+
+    /// The model that the path names. Its only version is 1.
+    func model(of call: Call) throws(Problem) -> Model {
+        let model = try model(named: call.parameters["model"])
+        guard let version = call.parameters["version"], version != Model.version else { return model }
+        throw Problem(
+            404, "Unknown version", code: "unknown_version",
+            "there is no version '\(version)' of the model '\(model.name)'; its only one is \(Model.version)")
+    }
 }
 
 extension Call {
@@ -20,6 +29,9 @@ extension Call {
 }
 
 extension InferenceRequest {
+    /// A body's list is held to this many inputs before anything else is asked.
+    static let largestCount = 4096
+
     /// Asks for the features too.
     ///
     /// - Throws: where the model has none.

@@ -96,19 +96,19 @@ def form(*parts):
 def inferences():
     """Requests of the Open Inference Protocol; the first two bytes are the length of the JSON."""
     def request(name, fields, binary=b"", length=None):
-        text = json.dumps(fields).encode()
+        text = json.dumps(fields, separators=(",", ":")).encode()
         write("inference", name, struct.pack("<H", len(text) if length is None else length) + text + binary)
 
     image = {"name": "image", "datatype": "BYTES", "shape": [1]}
     element = struct.pack("<I", 3) + b"\xff\xd8\xff"
     request("image", {"id": "1", "inputs": [image | {"data": ["/9j/"]}], "outputs": [{"name": "logits", "parameters": {"classification": 2}}]})
     request("binary", {"inputs": [image | {"shape": [2, 1], "parameters": {"binary_data_size": 14}}], "parameters": {"binary_data_output": True}}, element * 2)
-    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 3, 8, 8]}
-    request("flat", {"inputs": [tensor | {"data": [0] * 192}], "parameters": {"timeout": 1000, "priority": 1}})
-    nested = [[[[round(x / 7, 3) - 1e-3] * 8 for x in range(8)]] * 3]
+    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 3, 32, 32]}
+    request("flat", {"inputs": [tensor | {"data": [0] * 3072}], "parameters": {"timeout": 1000, "priority": 1}})
+    nested = [[[[y / 8 - 1] + [1] * 31 for y in range(32)]] * 3]
     request("nested", {"inputs": [tensor | {"data": nested}], "outputs": [{"name": "probabilities", "parameters": {"binary_data": True}}, {"name": "features"}]})
-    request("numbers", {"inputs": [tensor | {"parameters": {"binary_data_size": 768}}]}, struct.pack("<192f", *range(192)))
-    write("inference", "raw", struct.pack("<H192f", 0, *range(192)))
+    request("numbers", {"inputs": [tensor | {"parameters": {"binary_data_size": 12288}}]}, struct.pack("<3072f", *range(3072)))
+    write("inference", "raw", struct.pack("<H3072f", 0, *range(3072)))
     write("tensors", "strings", b"\x04" + element + struct.pack("<I", 0))
     write("tensors", "numbers", b"\x05" + struct.pack("<6f", 1, -2, 3, 0, 1e-40, 1e30))
     words("inference", sorted(keys([json.loads((SEEDS / "inference" / name).read_bytes()[2:]) for name in ("image", "flat", "nested")])) + [
@@ -118,6 +118,22 @@ def inferences():
     write("json", "tensor", b"[[1, 2.5e0], [0.1, 1e-45]]")
     write("json", "middles", b"[16777217, 1.00000017881393432617187500, 3.4028235677973362e38, 7.006492321624085e-46, 123456789012345678901234567890]")
     words("json", ["1e", "e-", "-0.", "1e38", "1e-45", "00000000000000000000", "\\u00", "\\ud8", "\\udc", "true", "false", "null", "[[", "]]", "{\"", "\":"])
+
+
+def other_inferences():
+    """JSON of TensorFlow Serving's, for an input of (3, 2, 2), and of Hugging Face's."""
+    planar, interleaved = [[[1, 2], [3, 4]]] * 3, [[[1, 2, 3]] * 2] * 2
+    bodies = dict(
+        rows={"signature_name": "serving_default", "instances": [{"b64": "/9j/"}, {"image": {"b64": "/9j/"}, "key": "1"}, "/9j/", planar]},
+        column={"inputs": {"image": [{"b64": "/9j/"}, interleaved]}}, lone={"inputs": {"b64": "/9j/"}},
+        examples={"examples": [{"image": {"b64": "/9j/"}}]})
+    tasks = dict(
+        one={"inputs": "/9j/", "parameters": {"top_k": 3, "function_to_apply": "sigmoid"}}, normalized={"inputs": "/9j/", "normalize": True},
+        several={"inputs": ["data:image/jpeg;base64,/9j/", "https://example.com/"], "parameters": None})
+    for target, values in [("tensorflow", bodies), ("huggingface", tasks)]:
+        for name, value in values.items():
+            write(target, name, json.dumps(value).encode())
+        words(target, sorted(keys(list(values.values()))) + ["null", "true", "[", "]", "{}", "[]"])
 
 
 def words(target, texts):
@@ -182,6 +198,7 @@ def main():
         "num_classes": 3, "problem_type": "multi_label_classification", "pretrained_cfg": {"label_names": {"1": "b"}},
     }).encode())
     inferences()
+    other_inferences()
     write("pytorch", "training", training_checkpoint())
     configurations = [json.loads(file.read_text()) for file in sorted((SEEDS / "config").iterdir())]
     words("config", sorted(set().union(*map(keys, configurations))) + ["1e400", "-1", "9223372036854775807", "null", "true", "[]", "{}"])

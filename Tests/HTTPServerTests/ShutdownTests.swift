@@ -61,6 +61,28 @@ import struct Synchronization.Atomic
         test.stop()
     }
 
+    @Test("a drain waits a while for the next request of a client that knows nothing of the end")
+    func sentDuringDrain() throws {
+        let test = try TestServer()
+        let client = try test.connect()
+        try client.send(request("GET", "/1"))
+        #expect(try client.readAnswer().text == "GET /1")
+        test.server.stopAccepting()
+        let server = test.server
+        let isDrained = Atomic<Bool>(false)
+        Thread.detachNewThread {
+            // Longer than the test is given: it is the answer that ends it, after which no connection is open.
+            if server.drain(timeout: .seconds(600), silence: .seconds(300)) { isDrained.store(true, ordering: .sequentiallyConsistent) }
+        }
+        usleep(50_000)
+        let isEarly = isDrained.load(ordering: .sequentiallyConsistent)
+        #expect(!isEarly)
+        try client.send(request("GET", "/2"))
+        #expect(try client.readAnswer().text == "GET /2")
+        #expect(eventually { isDrained.load(ordering: .sequentiallyConsistent) })
+        test.stop()
+    }
+
     @Test("a drain never ends before the answer to what was sent before it", arguments: 0..<5)
     func drainsWhatWasSent(round: Int) throws {
         for _ in 0..<40 {

@@ -32,7 +32,7 @@ struct HuggingFaceTests {
         let expected = try service.post(cat).predictions
         let text = Data(cat).base64EncodedString()
         let answers = [
-            try service.post("/", cat), try service.post("/models/\(model.name)", cat),
+            try service.post("/", cat), try service.post("/models/\(model.name)", cat), try service.post("/models/timm/\(model.name)", cat),
             try service.ask("POST", "/pipeline/image-classification/\(model.name)", headers: ["Content-Type: application/json"], body: cat),
             try ask(["inputs": text]), try ask(["inputs": "data:image/jpeg;base64,\(text)", "parameters": NSNull()]),
             try service.ask("POST", "/", headers: [Form.header], body: Form(images: [cat]).body),
@@ -69,6 +69,12 @@ struct HuggingFaceTests {
             let answer = try service.post("/pipeline/\(path)/\(model.name)", cat)
             #expect(try JSONSerialization.jsonObject(with: answer.body) as? [[Double]] == [expected])
         }
+        let text = Data(cat).base64EncodedString()
+        for object in [["inputs": text, "normalize": true], ["inputs": text, "parameters": ["normalize": true]]] {
+            let answer = try ask(object, at: "/pipeline/feature-extraction/\(model.name)")
+            let rows = try #require(try JSONSerialization.jsonObject(with: answer.body) as? [[Double]], "\(answer.text)")
+            #expect(rows.count == 1 && abs(rows[0].reduce(0) { $0 + $1 * $1 } - 1) < 1e-5)
+        }
     }
 
     @Test("what is no image is refused with the reason: a URL above all, for nothing is fetched")
@@ -77,7 +83,8 @@ struct HuggingFaceTests {
         for (object, reason) in [
             (["inputs": "https://example.org/cat.jpg"], "fetches nothing"), (["inputs": "*"], "base64"), (["inputs": 5], "a string"),
             ([:], "no image"),
-            (["inputs": []], "no image"), (["inputs": text, "parameters": ["top_k": 0]], "top_k"),
+            (["inputs": []], "no image"), (["inputs": [String](repeating: "", count: 5000)], "more than 4096"),
+            (["inputs": text, "parameters": ["top_k": 0]], "top_k"),
             (["inputs": "data:image/png,abc"], "base64"),
             (["inputs": text, "parameters": ["function_to_apply": "relu"]], "softmax"),
         ] as [([String: Any], String)] {

@@ -146,7 +146,7 @@ struct OpenInferenceTests {
         #expect(try numbers(outputs(answer).first).prefix(model.plan.classes) == numbers(outputs(infer(["inputs": [image]])).first)[...])
         let bad = element(cat) + element([1, 2, 3])
         let refused = try infer(input(bad.count, 2), behind: bad)
-        #expect(refused.status == 415 && refused.text.contains("input 2 of 2"))
+        #expect(refused.status == 415 && refused.text.contains("image 2 of 2"))
     }
 
     @Test("compressed bodies are read, and large answers compressed where the client takes it")

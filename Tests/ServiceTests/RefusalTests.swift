@@ -115,6 +115,29 @@ struct RefusalTests {
         for _ in 0..<20 { #expect(try service.post(try cat()).status == 200) }
     }
 
+    @Test("in every dialect an overload is 429 with Retry-After, and a deadline is looked at")
+    func dialects() throws {
+        let image = try cat()
+        let base64 = Data(image).base64EncodedString()
+        let requests: [(path: String, body: [UInt8])] = [
+            ("/classify", image), ("/embed", image), ("/predictions/seresnet18.tiny", image), ("/", image),
+            ("/v1/models/seresnet18.tiny:predict", Array("{\"instances\": [{\"b64\": \"\(base64)\"}]}".utf8)),
+            ("/v1/models/seresnet18.tiny:classify", Array("{\"examples\": [{\"b64\": \"\(base64)\"}]}".utf8)),
+        ]
+        let service = try TestService(options: { $0.queue = 1 })
+        for (path, body) in requests { #expect(try service.post(path, body).status == 200, "\(path)") }
+        for (path, body) in requests {
+            #expect(try service.ask("POST", path, headers: ["X-Deadline-Ms: 0"], body: body).status == 400, "\(path)")
+        }
+        let full = try service.holdDecoderAndQueue()
+        for (path, body) in requests {
+            let answer = try service.post(path, body)
+            #expect(answer.status == 429 && answer.header("Retry-After") != nil, "\(path): \(answer.text)")
+        }
+        full.open()
+        #expect(eventually { service.pool.unanswered == 0 })
+    }
+
     @Test("many clients of a short queue are each answered or told to come back")
     func crowd() throws {
         let service = try TestService(options: { $0.queue = 1 })

@@ -58,6 +58,23 @@ struct ServeCommandTests {
         withExtendedLifetime(models) {}
     }
 
+    @Test("calls models as it is told to, as far as names are given, and refuses more names than models")
+    func names() throws {
+        let models = [try TinyModel(tag: "one"), try TinyModel(tag: "two")]
+        let served = try ServedProgram(models: models, environment: ["EXCITE_MODEL_NAME": "pets"])
+        try served.waitForReadiness(200)
+        let list = try served.ask("GET", "/models").json["models"] as? [[String: Any]]
+        #expect(list?.map { $0["name"] as? String } == ["pets", "seresnet18.two"])
+        #expect(try served.ask("GET", "/v2/models/pets/ready").status == 200)
+        served.program.signal(SIGTERM)
+        #expect(try served.program.exitStatus() == 0)
+        withExtendedLifetime(models) {}
+        for arguments in [["--model-name", "a", "--model-name", "b"], ["--model-name", ""]] {
+            let refused = try Program(["serve", "--port", "0"] + arguments)
+            #expect(try refused.exitStatus() == 64)
+        }
+    }
+
     @Test("ends at once with 0 on SIGTERM while it loads")
     func terminatedWhileLoading() throws {
         // A pipe that nobody writes to: loading never ends.

@@ -1,3 +1,5 @@
+import CKernels
+
 /// Rounds a row of weights one after the other, and hands what one loses on to the next. Any stretch of the row then has the sum that it had,
 /// but for one rounding: that counts where neighbours are multiplied by numbers that are much alike, as the pixels under a window are, or
 /// that are never negative, as channels after ReLU are. (First-order noise shaping.)
@@ -18,5 +20,5 @@ struct ErrorFeedback {
 
 extension Float {
     /// The nearest bfloat16, ties to even; not for NaN.
-    var roundedToBFloat16: Float { Float(bitPattern: (bitPattern &+ 0x7fff &+ (bitPattern >> 16 & 1)) & 0xffff_0000) }
+    var roundedToBFloat16: Float { Float(bitPattern: UInt32(excite_nearest_bfloat16(self)) << 16) }
 }

@@ -1,8 +1,8 @@
 import Foundation
-import SENet
 import Serving
 
 @testable import HTTPServer
+@testable import SENet
 @testable import Service
 
 /// A text, as JSON of any kind and as a tensor: what is taken is JSON to Foundation as well, and numbers are those that the C library reads.
@@ -20,10 +20,11 @@ func readJSON(_ bytes: UnsafeRawBufferPointer) {
     let tensor = try? JSONReader.read(bytes) { (reader) throws(JSONError) in try reader.tensor(limit: 4096) }
     guard let (shape, values) = tensor else { return }
     require(shape.reduce(1, *) == values.count, "\(values.count) numbers of shape \(shape)")
-    let words = String(decoding: bytes, as: UTF8.self).split { "[], \n\r\t".contains($0) }
+    // By bytes: the two of a line break are one character.
+    let words = bytes.split { "[], \n\r\t".utf8.contains($0) }.map { String(decoding: $0, as: UTF8.self) }
     require(words.count == values.count, "\(values.count) numbers of \(words.count) words")
     for (word, value) in zip(words, values) {
-        require(strtof(String(word), nil).bitPattern == value.bitPattern, "\(word) is read as \(value)")
+        require(strtof(word, nil).bitPattern == value.bitPattern, "\(word) is read as \(value)")
     }
 }
 
@@ -61,11 +62,11 @@ func readTensors(_ bytes: UnsafeRawBufferPointer) {
     require(binary.count == 0, "bytes are left")
 }
 
-/// A network of 8 × 8 pixels, so that a tensor fits an input of libFuzzer's.
+/// The smallest that there may be, so that a tensor fits an input of libFuzzer's.
 private let model: Model = {
     let json = """
         {"architecture": "seresnet18", "num_classes": 4, "model_args": {"layers": [1, 1, 1, 1], "channels": [16, 16, 16, 16]},
-         "pretrained_cfg": {"input_size": [3, 8, 8]}}
+         "pretrained_cfg": {"input_size": [3, 32, 32]}}
         """
     Engine.prepareProcess()
     let model = Result { try Model(ModelSource(configuration: Configuration(json: Data(json.utf8))), threads: 1) }
@@ -82,4 +83,20 @@ func readInference(_ bytes: UnsafeRawBufferPointer) {
     guard let request = try? OpenInferenceRequest(body, headerLength: length, model) else { return }
     require((1...4096).contains(request.inputs.count) && (1...3).contains(request.outputs.count), "a request without inputs or outputs")
     for case .tensor(let values) in request.inputs { require(values.valueCount == model.plan.inputShape.count, "a tensor of another size") }
+}
+
+/// JSON of TensorFlow Serving's, to `:predict` and to `:classify`: what is taken holds images or tensors of the network's size.
+func readTensorFlow(_ bytes: UnsafeRawBufferPointer) {
+    let shape = Shape(channels: 3, height: 2, width: 2)
+    for verb in [TensorFlowServingRequest.Verb.predict, .classify] {
+        guard let request = try? TensorFlowServingRequest(bytes, verb, shape) else { continue }
+        require((1...4096).contains(request.inputs.count), "a request without inputs")
+        for case .tensor(let values) in request.inputs { require(values.valueCount == shape.count, "a tensor of another size") }
+    }
+}
+
+/// JSON of Hugging Face's.
+func readHuggingFace(_ bytes: UnsafeRawBufferPointer) {
+    guard let request = try? HuggingFaceRequest(json: bytes) else { return }
+    require(!request.images.isEmpty && request.images.count <= bytes.count && request.top ?? 1 > 0, "a request without images")
 }

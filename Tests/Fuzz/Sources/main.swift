@@ -5,7 +5,8 @@ import Foundation
 
 let targets: [String: FuzzTarget] = [
     "jpeg": decodeImage, "png": decodePNG, "webp": decodeImage, "multipart": parseMultipart, "head": readRequests, "json": readJSON,
-    "tensors": readTensors, "inference": readInference, "safetensors": readSafeTensors, "config": readConfiguration,
+    "tensors": readTensors, "inference": readInference, "tensorflow": readTensorFlow, "huggingface": readHuggingFace,
+    "safetensors": readSafeTensors, "config": readConfiguration,
     "caffe": importNetwork, "pytorch": importNetwork,
 ]
 

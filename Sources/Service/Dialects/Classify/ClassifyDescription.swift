@@ -14,20 +14,7 @@ extension APIDescription {
                   {"$ref": "#/components/parameters/X-Deadline-Ms"},
                   {"name": "traceparent", "in": "header", "description": "Goes into the log.", "schema": {"type": "string", "maxLength": 128}}
                 ],
-                "requestBody": {
-                  "required": true,
-                  "content": {
-                    "multipart/form-data": {
-                      "schema": {
-                        "type": "object",
-                        "required": ["image"],
-                        "properties": {"image": {"type": "array", "minItems": 1, "items": {"type": "string", "contentMediaType": "image/*"}}}
-                      }
-                    },
-                    "image/*": {"schema": {}},
-                    "application/octet-stream": {"schema": {}}
-                  }
-                },
+                \#(imageBody(field: "image")),
                 "responses": {
                   "200": {
                     "description": "The labels: of one image, or of several in their order. One bad image of several spoils only its own entry.",
@@ -40,24 +27,7 @@ extension APIDescription {
             }
             """#,
         schemas: #"""
-            "Answer": {
-              "oneOf": [
-                {
-                  "allOf": [
-                    {"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}}},
-                    {"$ref": "#/components/schemas/Classification"}
-                  ]
-                },
-                {
-                  "type": "object",
-                  "required": ["model", "results"],
-                  "properties": {
-                    "model": {"type": "string"},
-                    "results": {"type": "array", "minItems": 2, "items": {"oneOf": [{"$ref": "#/components/schemas/Classification"}, {"$ref": "#/components/schemas/Failure"}]}}
-                  }
-                }
-              ]
-            },
+            "Answer": \#(imageAnswer(of: "Classification")),
             "Classification": {
               "type": "object",
               "required": ["predictions", "image", "timing_ms", "batch_size"],

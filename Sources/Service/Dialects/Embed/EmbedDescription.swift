@@ -12,20 +12,7 @@ extension APIDescription {
                   {"name": "X-Request-Id", "in": "header", "description": "Comes back in the answer and in the log; made up where absent.", "schema": {"type": "string", "maxLength": 128}},
                   {"$ref": "#/components/parameters/X-Deadline-Ms"}
                 ],
-                "requestBody": {
-                  "required": true,
-                  "content": {
-                    "multipart/form-data": {
-                      "schema": {
-                        "type": "object",
-                        "required": ["image"],
-                        "properties": {"image": {"type": "array", "minItems": 1, "items": {"type": "string", "contentMediaType": "image/*"}}}
-                      }
-                    },
-                    "image/*": {"schema": {}},
-                    "application/octet-stream": {"schema": {}}
-                  }
-                },
+                \#(imageBody(field: "image")),
                 "responses": {
                   "200": {
                     "description": "The features. As application/octet-stream, where Accept names it: for each image a row of float32, little-endian; a bad image is then the whole request's error.",
@@ -50,24 +37,7 @@ extension APIDescription {
             }
             """#,
         schemas: #"""
-            "EmbedAnswer": {
-              "oneOf": [
-                {
-                  "allOf": [
-                    {"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}}},
-                    {"$ref": "#/components/schemas/Embedding"}
-                  ]
-                },
-                {
-                  "type": "object",
-                  "required": ["model", "results"],
-                  "properties": {
-                    "model": {"type": "string"},
-                    "results": {"type": "array", "minItems": 2, "items": {"oneOf": [{"$ref": "#/components/schemas/Embedding"}, {"$ref": "#/components/schemas/Failure"}]}}
-                  }
-                }
-              ]
-            },
+            "EmbedAnswer": \#(imageAnswer(of: "Embedding")),
             "Embedding": {
               "type": "object",
               "required": ["embedding", "image", "timing_ms", "batch_size"],

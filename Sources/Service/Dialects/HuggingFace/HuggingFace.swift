@@ -12,15 +12,18 @@ extension Dialect {
                 Route(
                     method: "POST", path: path,
                     action: .inference { (call, pool) throws(Problem) in
-                        let model = try pool.model(named: call.parameters["model"])
-                        var request = InferenceRequest(inputs: [], model: model, client: call.head.clientAddress)
-                        request.deadline = try deadlines.deadline(of: call.head)
-                        return Intake(request: request) { (request, inference) throws(Problem) in
+                        let model = try pool.hubModel(call.parameters["model"])
+                        return Intake(request: try call.request(to: model, deadlines)) { (request, inference) throws(Problem) in
                             let asked = try HuggingFaceRequest(request)
                             let task = task(asked, model)
                             inference.inputs = asked.images
                             if case .features = task { try inference.wantFeatures() }
-                            return { task.answer($0, isBatch: asked.isBatch, model) }
+                            // What JSON holds is a copy of the body, about as large, and counts as it does until it is answered.
+                            return { [isBatch = asked.isBatch, share = request.share] (results) throws(Problem) in
+                                try withExtendedLifetime(share) { () throws(Problem) in
+                                    task.answer(try results.answers(), isBatch: isBatch, model)
+                                }
+                            }
                         }
                     })
             }
@@ -29,32 +32,31 @@ extension Dialect {
             name: "hugging-face",
             routes: routes(["/", "/models/{model*}", "/pipeline/image-classification/{model*}"]) { asked, model in
                 .classification(top: min(asked.top ?? 5, model.plan.classes), asked.function)
-            } + routes(["/pipeline/image-feature-extraction/{model*}", "/pipeline/feature-extraction/{model*}"]) { _, _ in .features },
-            description: .huggingFace, refusal: HuggingFaceTask.refusal)
+            }
+                + routes(["/pipeline/image-feature-extraction/{model*}", "/pipeline/feature-extraction/{model*}"]) { asked, _ in
+                    .features(isNormalized: asked.isNormalized)
+                },
+            description: .huggingFace, refusal: \.errorObject)
+    }
+}
+
+extension EnginePool {
+    /// The model of that name, with the owner that the hub has before it or without: `timm/seresnet50.a1_in1k`. The first where none is named.
+    fileprivate func hubModel(_ name: String?) throws(Problem) -> Model {
+        guard let name, let last = name.split(separator: "/").last, !models.contains(where: { $0.name == name }) else {
+            return try model(named: name)
+        }
+        return try model(named: String(last))
     }
 }
 
 /// What is made of a result.
 enum HuggingFaceTask: Sendable {
     case classification(top: Int, HuggingFaceRequest.Function?)
-    case features
+    case features(isNormalized: Bool)
 
-    static func refusal(_ problem: Problem) -> Response {
-        .json(JSONWriter.text(["error": problem.detail]), status: problem.status)
-    }
-
-    /// There is no place in it for one image's error: the first one is the answer.
-    func answer(_ results: [Result<Inference, InferenceError>], isBatch: Bool, _ model: Model) -> Response {
-        var rows: [Row] = []
-        for (index, result) in results.enumerated() {
-            switch result {
-            case .success(let inference): rows.append(Row(task: self, inference: inference, model: model))
-            case .failure(let error):
-                var problem = Problem(error)
-                if isBatch { problem.detail = "image \(index + 1) of \(results.count): \(problem.detail)" }
-                return Self.refusal(problem)
-            }
-        }
+    func answer(_ answers: [Inference], isBatch: Bool, _ model: Model) -> Response {
+        let rows = answers.map { Row(task: self, inference: $0, model: model) }
         // Features are a matrix, of one image too.
         if case .features = self { return .json(JSONWriter.text(rows)) }
         return .json(isBatch ? JSONWriter.text(rows) : rows.first.map(JSONWriter.text) ?? [])
@@ -68,7 +70,7 @@ enum HuggingFaceTask: Sendable {
 
         func write(to writer: inout JSONWriter) {
             switch task {
-            case .features: writer.array(inference.features ?? [])
+            case .features(let isNormalized): writer.array(inference.embedding(isNormalized: isNormalized) ?? [])
             case .classification(let top, let function):
                 let activation = function?.activation ?? model.source.configuration.outputActivation
                 let best = Prediction.best(top, of: inference.logits, labels: model.labels, activation: activation)
@@ -104,6 +106,8 @@ struct HuggingFaceRequest: Sendable {
     /// How many labels.
     var top: Int?
     var function: Function?
+    /// Features to the Euclidean norm 1.
+    var isNormalized = false
 
     /// What makes a score of a logit.
     enum Function: String {
@@ -142,6 +146,8 @@ struct HuggingFaceRequest: Sendable {
                     switch name {
                     case "inputs": try asked.readInputs(&reader)
                     case "parameters": try asked.readParameters(&reader)
+                    // The client for features sends its parameters beside the inputs.
+                    case "normalize": asked.isNormalized = try Self.flag(&reader)
                     default: try reader.skip()
                     }
                 }
@@ -165,7 +171,12 @@ struct HuggingFaceRequest: Sendable {
         }
         isBatch = true
         var images: [InferenceRequest.Input] = []
-        try reader.array { (reader) throws(JSONError) in images.append(try Self.image(&reader)) }
+        try reader.array { (reader) throws(JSONError) in
+            guard images.count < InferenceRequest.largestCount else {
+                throw reader.error("there are more than \(InferenceRequest.largestCount) images")
+            }
+            images.append(try Self.image(&reader))
+        }
         self.images = images
     }
 
@@ -192,7 +203,7 @@ struct HuggingFaceRequest: Sendable {
 
     private mutating func readParameters(_ reader: inout JSONReader) throws(JSONError) {
         guard try reader.kind() != .null else { return try reader.null() }
-        var (top, function) = (top, function)
+        var (top, function, isNormalized) = (top, function, isNormalized)
         try reader.object { (reader, name) throws(JSONError) in
             guard try reader.kind() != .null else { return try reader.null() }
             switch name {
@@ -204,9 +215,18 @@ struct HuggingFaceRequest: Sendable {
                 let text = try reader.string()
                 function = Function(rawValue: text)
                 guard function != nil else { throw reader.error("function_to_apply must be softmax, sigmoid or none, not '\(text)'") }
+            case "normalize": isNormalized = try reader.bool()
             default: try reader.skip()
             }
         }
-        (self.top, self.function) = (top, function)
+        (self.top, self.function, self.isNormalized) = (top, function, isNormalized)
+    }
+
+    private static func flag(_ reader: inout JSONReader) throws(JSONError) -> Bool {
+        guard try reader.kind() != .null else {
+            try reader.null()
+            return false
+        }
+        return try reader.bool()
     }
 }

@@ -1,8 +1,4 @@
 extension APIDescription {
-    private static let errors = ["400", "404", "408", "413", "415", "429", "500", "501", "503", "504"].map { status in
-        ##""\##(status)": {"description": "What was wrong and what to do.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/HuggingFaceError"}}, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}"##
-    }.joined(separator: ", ")
-
     private static func task(_ path: String, _ operation: String, _ summary: String, _ answer: String) -> String {
         let model =
             path.contains("{")
@@ -22,7 +18,7 @@ extension APIDescription {
                 },
                 "responses": {
                   "200": {"description": "Best first; of a list a list each.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/\##(answer)"}}}},
-                  \##(errors)
+                  \##(refusals("Error"))
                 }
               }
             }
@@ -42,7 +38,6 @@ extension APIDescription {
             task("/pipeline/feature-extraction/{model}", "featureExtraction", "The same.", "HuggingFaceFeatures"),
         ].joined(separator: ",\n"),
         schemas: ##"""
-            "HuggingFaceError": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
             "HuggingFaceRequest": {
               "type": "object",
               "required": ["inputs"],
@@ -50,7 +45,7 @@ extension APIDescription {
                 "inputs": {"description": "An image in base64, perhaps as a data: URL; or a list of them.", "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
                 "parameters": {
                   "type": ["object", "null"],
-                  "properties": {"top_k": {"type": ["integer", "null"], "minimum": 1}, "function_to_apply": {"enum": ["softmax", "sigmoid", "none", null]}}
+                  "properties": {"top_k": {"type": ["integer", "null"], "minimum": 1}, "function_to_apply": {"enum": ["softmax", "sigmoid", "none", null]}, "normalize": {"type": ["boolean", "null"]}}
                 }
               }
             },

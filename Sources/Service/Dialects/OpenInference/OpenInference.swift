@@ -34,16 +34,15 @@ extension Dialect {
             Route(
                 method: "POST", path: path,
                 action: .inference { (call, pool) throws(Problem) in
-                    var request = InferenceRequest(inputs: [], model: try pool.model(of: call), client: call.head.clientAddress)
-                    request.deadline = try deadlines.deadline(of: call.head)
-                    return Intake(request: request) { (request, inference) throws(Problem) in
-                        var asked = try OpenInferenceRequest(request, inference.model)
+                    let model = try pool.model(of: call)
+                    return Intake(request: try call.request(to: model, deadlines)) { (request, inference) throws(Problem) in
+                        var asked = try OpenInferenceRequest(request, model)
                         swap(&inference.inputs, &asked.inputs)
                         if let timeout = asked.timeout { inference.deadline = deadlines.deadline(of: request.head, asked: timeout) }
                         if asked.outputs.contains(where: { $0.name == .features }) { try inference.wantFeatures() }
                         // What JSON holds is a copy of the body, about as large, and counts as it does until it is answered.
-                        return { [asked, model = inference.model, share = request.share] results in
-                            withExtendedLifetime(share) { asked.answer(results, model) }
+                        return { [asked, share = request.share] (results) throws(Problem) in
+                            try withExtendedLifetime(share) { () throws(Problem) in asked.answer(try results.answers(), model) }
                         }
                     }
                 })
@@ -76,18 +75,7 @@ extension Dialect {
                 + modelPage("/stats") { model, pool in .json { $0.writeStatistics(of: model, pool.statistics(of: model)) } }
                 + inference + [index] + changes,
             description: .openInference,
-            refusal: { problem in .json(JSONWriter.text(["error": problem.detail]), status: problem.status) })
-    }
-}
-
-extension EnginePool {
-    /// The model that the path names. Its only version is 1.
-    fileprivate func model(of call: Call) throws(Problem) -> Model {
-        let model = try model(named: call.parameters["model"])
-        guard let version = call.parameters["version"], version != Model.version else { return model }
-        throw Problem(
-            404, "Unknown version", code: "unknown_version",
-            "there is no version '\(version)' of the model '\(model.name)'; its only one is \(Model.version)")
+            refusal: \.errorObject)
     }
 }
 

@@ -3,19 +3,9 @@ import SENet
 import Serving
 
 extension OpenInferenceRequest {
-    /// The answer for the results of all inputs. There is no place in it for an error: the first one is the answer.
-    func answer(_ results: [Result<Inference, InferenceError>], _ model: Model) -> Response {
-        var inferences: [Inference] = []
-        for (index, result) in results.enumerated() {
-            switch result {
-            case .success(let inference): inferences.append(inference)
-            case .failure(let error):
-                var problem = Problem(error)
-                if results.count > 1 { problem.detail = "input \(index + 1) of \(results.count): \(problem.detail)" }
-                return .json(JSONWriter.text(["error": problem.detail]), status: problem.status)
-            }
-        }
-        let tensors = outputs.map { OutputTensor($0, inferences, model) }
+    /// The answer for all inputs.
+    func answer(_ answers: [Inference], _ model: Model) -> Response {
+        let tensors = outputs.map { OutputTensor($0, answers, model) }
         let binary = tensors.filter(\.isBinary).map(\.bytes)
         var writer = JSONWriter()
         writer.object {

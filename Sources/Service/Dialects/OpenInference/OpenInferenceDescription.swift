@@ -1,10 +1,5 @@
 extension APIDescription {
-    private static let refusal =
-        ##"{"description": "What was wrong and what to do.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/InferenceError"}}}}"##
-
-    /// The same, or that of a head that is not read far enough to tell whose path it asks for.
-    private static let badRequest =
-        ##"{"description": "What was wrong and what to do.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/InferenceError"}}, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}"##
+    private static let refusal = ##"{"$ref": "#/components/responses/Error"}"##
 
     /// A path of a model, with its version and without.
     private static func model(_ suffix: String, _ method: String, _ operation: String, _ members: String) -> String {
@@ -16,7 +11,7 @@ extension APIDescription {
     }
 
     private static func answer(_ schema: String, _ description: String, errors: [String] = []) -> String {
-        let errors = errors.map { ##""\##($0)": \##($0 == "400" ? badRequest : refusal)"## }
+        let errors = errors.map { ##""\##($0)": \##(refusal)"## }
         let good =
             ##""200": {"description": "\##(description)", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/\##(schema)"}}}}"##
         return ##""responses": {\##(([good] + errors).joined(separator: ", "))}"##
@@ -33,7 +28,7 @@ extension APIDescription {
             ),
             model(
                 "/ready", "get", "modelReady",
-                ##""summary": "Whether a model can be asked.", "responses": {"200": {"description": "It can.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelReady"}}}}, "400": \##(badRequest), "404": \##(refusal), "503": {"description": "Not now.", "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/ModelReady"}, {"$ref": "#/components/schemas/InferenceError"}]}}}}}"##
+                ##""summary": "Whether a model can be asked.", "responses": {"200": {"description": "It can.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelReady"}}}}, "400": \##(refusal), "404": \##(refusal), "503": {"description": "Not now.", "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/ModelReady"}, {"type": "object", "required": ["error"]}]}}}}}"##
             ),
             model(
                 "/config", "get", "modelConfiguration",
@@ -69,16 +64,7 @@ extension APIDescription {
                       "application/octet-stream": {"schema": {}}
                     }
                   },
-                  "400": \#(badRequest),
-                  "404": \#(refusal),
-                  "408": \#(refusal),
-                  "413": \#(refusal),
-                  "415": \#(refusal),
-                  "429": \#(refusal),
-                  "500": \#(refusal),
-                  "501": \#(refusal),
-                  "503": \#(refusal),
-                  "504": \#(refusal)
+                  \#(refusals("Error"))
                 }
                 """#),
             ##""/v2/repository/index": {"post": {"operationId": "repositoryIndex", "summary": "The models and whether they are ready.", \##(answer("RepositoryIndex", "One entry a model."))}}"##,
@@ -86,11 +72,10 @@ extension APIDescription {
             + ["load", "unload"].map { verb in
                 #"""
                 ,
-                "/v2/repository/models/{model}/\#(verb)": {"post": {"operationId": "\#(verb)Model", "summary": "Not implemented: models are those that the server was started with.", "parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "responses": {"400": \#(badRequest), "501": \#(refusal)}}}
+                "/v2/repository/models/{model}/\#(verb)": {"post": {"operationId": "\#(verb)Model", "summary": "Not implemented: models are those that the server was started with.", "parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "responses": {"400": \#(refusal), "501": \#(refusal)}}}
                 """#
             }.joined(),
         schemas: #"""
-            "InferenceError": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
             "ServerMetadata": {"type": "object", "required": ["name", "version", "extensions"], "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "extensions": {"type": "array", "items": {"type": "string"}}}},
             "Live": {"type": "object", "required": ["live"], "properties": {"live": {"type": "boolean"}}},
             "Ready": {"type": "object", "required": ["ready"], "properties": {"ready": {"type": "boolean"}}},

@@ -15,9 +15,6 @@ struct OpenInferenceInput {
         case images([[UInt8]])
     }
 
-    /// A batch is held to this many images before anything else is asked.
-    private static let largestCount = 4096
-
     init(_ reader: inout JSONReader) throws(JSONError) {
         try reader.object { (reader, field) throws(JSONError) in
             switch field {
@@ -53,7 +50,9 @@ struct OpenInferenceInput {
 
     private static func strings(_ reader: inout JSONReader, _ images: inout [[UInt8]]) throws(JSONError) {
         guard try reader.kind() == .array else {
-            guard images.count < largestCount else { throw reader.error("there are more than \(largestCount) images") }
+            guard images.count < InferenceRequest.largestCount else {
+                throw reader.error("there are more than \(InferenceRequest.largestCount) images")
+            }
             return images.append(try reader.base64())
         }
         try reader.array { (reader) throws(JSONError) in try strings(&reader, &images) }
@@ -66,8 +65,8 @@ struct OpenInferenceInput {
     func values(_ binary: inout BinaryTensors, _ model: Model) throws(Problem) -> [InferenceRequest.Input] {
         guard let datatype, let shape else { throw .badInference("the input '\(name)' needs a datatype and a shape") }
         guard shape.allSatisfy({ $0 > 0 }) else { throw .badInference("the shape \(shape) has dimensions that are not positive") }
-        guard let count = shape.first, count <= Self.largestCount else {
-            throw .badInference("the shape has to begin with the number of images, up to \(Self.largestCount)")
+        guard let count = shape.first, count <= InferenceRequest.largestCount else {
+            throw .badInference("the shape has to begin with the number of images, up to \(InferenceRequest.largestCount)")
         }
         switch datatype {
         case "FP32":

@@ -132,7 +132,7 @@ private struct NamedStatistics: JSONWritable {
                     "success": statistics.succeeded, "fail": statistics.failed, "queue": statistics.queue,
                     "compute_input": statistics.decode, "compute_infer": statistics.inference, "compute_output": Tally(),
                 ])
-            $0.field("batch_stats", [ModelReadiness]())
+            $0.field("batch_stats", [Tally]())
         }
     }
 }

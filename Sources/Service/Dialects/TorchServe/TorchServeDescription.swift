@@ -103,20 +103,7 @@ extension APIDescription {
               "summary": "TorchServe: the five best labels of an image, or of several.",
               "description": "The image is the body itself (curl -T), or the form's field 'data' or 'body', which can be repeated.",
               "parameters": [\#(parameters), {"$ref": "#/components/parameters/X-Deadline-Ms"}],
-              "requestBody": {
-                "required": true,
-                "content": {
-                  "multipart/form-data": {
-                    "schema": {
-                      "type": "object",
-                      "required": ["data"],
-                      "properties": {"data": {"type": "array", "minItems": 1, "items": {"type": "string", "contentMediaType": "image/*"}}}
-                    }
-                  },
-                  "image/*": {"schema": {}},
-                  "application/octet-stream": {"schema": {}}
-                }
-              },
+              \#(imageBody(field: "data")),
               "responses": {
                 "200": {
                   "description": "The labels: of one image, or a list, of several in their order; one bad image of several spoils only its own entry.",
