@@ -82,7 +82,7 @@ let package = Package(
         .testTarget(
             name: "exciteTests",
             dependencies: [
-                "excite", "HTTPServer", "HubTesting", "LoadTesting", "Service", "Serving", "SENet", "Imaging",
+                "CGnuTLS", "excite", "HTTPServer", "HubTesting", "LoadTesting", "Service", "Serving", "SENet", "Imaging",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],

@@ -62,8 +62,9 @@ package struct ClassifierService: ServiceLifecycle.Service {
         let readiness = Readiness()
         metrics.declareProcess(logWriter)
         let gateway = Gateway(
-            Dialect.all(deadlines: configuration.deadlines, readiness: readiness, metrics: metrics), readiness: readiness,
-            origins: configuration.origins, keys: configuration.keys)
+            Dialect.all(
+                deadlines: configuration.deadlines, readiness: readiness, metrics: metrics, asksForKeys: configuration.keys != nil),
+            readiness: readiness, origins: configuration.origins, keys: configuration.keys)
         let log = RequestLog(gateway, logger: logger, metrics: metrics)
         var http = configuration.server
         http.probePaths = gateway.routinePaths

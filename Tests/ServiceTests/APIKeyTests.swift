@@ -36,6 +36,48 @@ struct APIKeyTests {
         }
     }
 
+    private static let probes: Set = ["/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready", "/ping"]
+
+    @Test("every route of every dialect but the probes needs a key, says so in its own words, and a page of an allowed origin reads it")
+    func everyRoute() throws {
+        let file = try KeyFile(line("ann"))
+        let service = try TestService(origins: AllowedOrigins(["https://app.example"]), keys: try APIKeys(path: file.path))
+        #expect(service.gateway.methods.count > 30)
+        let page = "Origin: https://app.example"
+        for (path, methods) in service.gateway.methods {
+            let target = path.replacing(/{[a-z]+}/, with: "seresnet18.tiny")
+            for method in methods {
+                let answer = try service.ask(method, target, headers: [page])
+                #expect((answer.status == 401) != Self.probes.contains(path), "\(method) \(target): \(answer.status)")
+                #expect(answer.header("Access-Control-Allow-Origin") == "https://app.example", "\(method) \(target)")
+                if answer.status == 401 { #expect(answer.text.contains("this server asks for a key"), "\(answer.text)") }
+                #expect(try service.ask(method, target, headers: bearer).status != 401, "\(method) \(target)")
+                let question = try service.ask("OPTIONS", target, headers: [page, "Access-Control-Request-Method: \(method)"])
+                #expect(question.status == 204, "\(method) \(target)")
+                #expect(question.header("Access-Control-Allow-Methods")?.contains(method) == true)
+            }
+        }
+        #expect(Self.probes.isSubset(of: service.gateway.methods.keys))
+    }
+
+    @Test("the description of the interface says what needs a key, and how it is sent")
+    func described() throws {
+        let file = try KeyFile(line("ann"))
+        let service = try TestService(keys: try APIKeys(path: file.path))
+        let json = try service.ask("GET", "/openapi.json", headers: bearer).json
+        let schemes = ((json["components"] as? [String: Any])?["securitySchemes"] as? [String: [String: String]]) ?? [:]
+        #expect(schemes["bearer"]?["scheme"] == "bearer" && schemes["key"]?["name"] == "X-Api-Key")
+        #expect((json["security"] as? [[String: Any]])?.map(\.keys.first) == ["bearer", "key"])
+        for (path, methods) in try #require(json["paths"] as? [String: [String: [String: Any]]]) {
+            for operation in methods.values {
+                let responses = try #require(operation["responses"] as? [String: Any])
+                #expect(((operation["security"] as? [Any])?.isEmpty == true) == Self.probes.contains(path), "\(path)")
+                #expect((responses["401"] != nil && responses["429"] != nil) != Self.probes.contains(path), "\(path)")
+            }
+        }
+        #expect(try TestService().get("/openapi.json").json["security"] == nil, "a server that asks for none says so")
+    }
+
     @Test(
         "a wrong key is refused, and told that it is one",
         arguments: [

@@ -37,8 +37,8 @@ final class TestService {
         configuration.port = 0
         configure(&configuration)
         let gateway = Gateway(
-            Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics) + dialects, readiness: readiness, origins: origins,
-            keys: keys)
+            Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil) + dialects,
+            readiness: readiness, origins: origins, keys: keys)
         let log = RequestLog(gateway, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
         self.gateway = gateway
         server = try Server(

@@ -4,9 +4,13 @@ import Serving
 extension Dialect {
     /// What operators and their machines ask: probes, metrics, what is served and how it is asked.
     ///
-    /// - Parameter others: the dialects that are described beside it.
-    package static func operations(readiness: Readiness, metrics: Metrics, beside others: [Dialect]) -> Dialect {
-        let document = Array(APIDescription.document((others.map(\.description) + [.operations])).utf8)
+    /// - Parameters:
+    ///   - others: the dialects that are described beside it.
+    ///   - asksForKeys: whether requests need a key, which is described.
+    package static func operations(
+        readiness: Readiness, metrics: Metrics, beside others: [Dialect], asksForKeys: Bool
+    ) -> Dialect {
+        let document = Array(APIDescription.document(others.map(\.description) + [.operations], asksForKeys: asksForKeys).utf8)
         func page(
             _ path: PathPattern, isOpen: Bool = false, _ answer: @escaping @Sendable (Call) throws(Problem) -> Response
         ) -> Route {
