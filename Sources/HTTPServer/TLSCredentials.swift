@@ -35,7 +35,7 @@ public final class TLSCredentials: Sendable {
         let stamps = files.map(FileStamp.init)
         state = Mutex(State(current: try KeyPair(certificate: certificate, key: key), stamps: stamps, lookedAt: .now))
         self.clientAuthorities = try clientAuthorities.map { path in
-            let text = String(decoding: try contents(path), as: UTF8.self)
+            let text = String(decoding: try smallFile(path), as: UTF8.self)
             guard text.contains("-----BEGIN CERTIFICATE-----") else { throw ServerError(message: "\(path): holds no certificate in PEM.") }
             return text
         }
@@ -92,7 +92,7 @@ private final class KeyPair: @unchecked Sendable {
     let key: gnutls_privkey_t
 
     init(certificate: String, key path: String) throws(ServerError) {
-        let (chain, secret) = (try contents(certificate), try contents(path))
+        let (chain, secret) = (try smallFile(certificate), try smallFile(path))
         var made: gnutls_privkey_t?
         guard gnutls_privkey_init(&made) == 0, let made else { throw ServerError(message: "GnuTLS has no memory for a key.") }
         key = made
@@ -142,23 +142,6 @@ extension [UInt8] {
             return body(&datum)
         }
     }
-}
-
-/// A small file.
-private func contents(_ path: String) throws(ServerError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw ServerError(message: "\(path): cannot be opened: \(errorText(errno)).") }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 1 << 20)
-    var filled = 0
-    while filled < bytes.count {
-        let room = bytes.count - filled
-        let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress.map { $0 + filled }, room) }
-        if count == 0 { return Array(bytes.prefix(filled)) }
-        guard count > 0 else { throw ServerError(message: "\(path): cannot be read: \(errorText(errno)).") }
-        filled += count
-    }
-    throw ServerError(message: "\(path): is larger than a file of certificates may be, 1 MiB.")
 }
 
 /// What GnuTLS asks in a handshake for the server's certificate. A client's own is asked for, and held against the authorities, here too.

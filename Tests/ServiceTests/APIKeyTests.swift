@@ -184,16 +184,28 @@ struct APIKeyTests {
     @Test(
         "a file that does not hold says where",
         arguments: [
-            ("", "holds no key"), ("ann", "line 1: after the name 'ann'"), ("# x\nann 12", "line 2"), ("a/b 12", "the name 'a/b'"),
+            ("", "holds no key"), ("ann", "line 1: after the name 'ann'"), ("# x\nann 12", "line 2"),
+            ("a/b 12", "line 1: does not begin with a name"),
             ("ann \(String(repeating: "0", count: 63))g", "line 1"), ("ann \(String(repeating: "0", count: 64)) fast", "'fast'"),
             ("ann \(String(repeating: "0", count: 64)) rate=0", "'rate=0'"),
             ("ann \(String(repeating: "0", count: 64))\nann \(String(repeating: "1", count: 64))", "line 2: the name 'ann' is there twice"),
             ("ann \(String(repeating: "0", count: 64)) in-flight=many", "'in-flight=many'"),
+            (String(repeating: "#", count: 1 << 20), "is larger than such a file may be"),
         ])
     func broken(text: String, message: String) throws {
         let file = try KeyFile(text)
         let error = try #require(throws: APIKeyError.self) { try APIKeys(path: file.path) }
         #expect(error.description.contains(message), "\(error)")
+    }
+
+    @Test(
+        "no error repeats a key that stands where it should not",
+        arguments: ["KEY", "KEY ann", "ann KEY", "ann HASH KEY", "ann HASH rate=KEY"])
+    func misplaced(text: String) throws {
+        let key = APIKey.random()
+        let file = try KeyFile(text.replacing("KEY", with: key).replacing("HASH", with: String(repeating: "0", count: 64)))
+        let error = try #require(throws: APIKeyError.self) { try APIKeys(path: file.path) }
+        #expect(!error.description.contains(key.prefix(24)), "\(error)")
     }
 
     @Test("a key's line is what the file reads; SHA-256 is the standard's")

@@ -30,7 +30,7 @@ struct AccessCommandTests {
     func broken() throws {
         let program = try Program(["serve", "--port", "0", "--api-keys", "no/such/file"])
         #expect(try program.exitStatus() == 1)
-        #expect(program.errors.contains("no/such/file: the keys cannot be read"))
+        #expect(program.errors.contains("the keys cannot be read: no/such/file: cannot be opened: No such file or directory"))
     }
 
     @Test("lets the pages of an origin ask, by option or environment variable")

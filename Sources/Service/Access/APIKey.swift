@@ -42,26 +42,28 @@ package struct APIKey: Sendable, Equatable {
     init?(line: some StringProtocol) throws(APIKeyError) {
         let words = String(line).split { $0.isWhitespace }.map(String.init)
         guard let name = words.first, !name.hasPrefix("#") else { return nil }
-        guard Self.isName(name) else { throw APIKeyError("the name '\(name)' is not 1 to 64 letters, digits, '.', '_' or '-'") }
+        // Not repeated: what stands there may be a key.
+        guard Self.isName(name) else { throw APIKeyError("does not begin with a name of 1 to 64 letters, digits, '.', '_' or '-'") }
         guard words.count >= 2, let digest = bytes(hexadecimal: words[1]), digest.count == 32 else {
             throw APIKeyError(
                 "after the name '\(name)' come the 64 hexadecimal digits of the key's SHA-256; `excite key \(name)` makes such a line")
         }
         (self.name, self.digest) = (name, digest)
         for word in words.dropFirst(2) {
+            let shown = word.prefix(16)
             let sides = word.split(separator: "=", maxSplits: 1).map(String.init)
             switch sides.first {
             case "rate":
                 guard sides.count == 2, let rate = Double(sides[1]), rate > 0, rate <= 1e6 else {
-                    throw APIKeyError("'\(word)' is not rate= with requests a second, above 0 and at most 1,000,000")
+                    throw APIKeyError("'\(shown)' is not rate= with requests a second, above 0 and at most 1,000,000")
                 }
                 self.rate = rate
             case "in-flight":
                 guard sides.count == 2, let count = Int(sides[1]), (1...1_000_000).contains(count) else {
-                    throw APIKeyError("'\(word)' is not in-flight= with a number of requests from 1 to 1,000,000")
+                    throw APIKeyError("'\(shown)' is not in-flight= with a number of requests from 1 to 1,000,000")
                 }
                 inFlight = count
-            default: throw APIKeyError("'\(word)' is neither rate= nor in-flight=")
+            default: throw APIKeyError("'\(shown)' is neither rate= nor in-flight=")
             }
         }
     }

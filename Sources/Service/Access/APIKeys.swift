@@ -1,4 +1,3 @@
-import FoundationEssentials
 import HTTPServer
 import Threads
 
@@ -42,14 +41,14 @@ package final class APIKeys: Sendable {
     }
 
     private static func read(_ path: String) throws -> [APIKey] {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(filePath: path))
+        let bytes: [UInt8]
+        do throws(ServerError) {
+            bytes = try smallFile(path)
         } catch {
-            throw APIKeyError("\(path): the keys cannot be read; give a file that exists, and that this user may read")
+            throw APIKeyError("the keys cannot be read: \(error.message)")
         }
         var keys: [APIKey] = []
-        let lines = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
             do throws(APIKeyError) {
                 guard let key = try APIKey(line: line) else { continue }
