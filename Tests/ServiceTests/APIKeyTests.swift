@@ -190,6 +190,10 @@ struct APIKeyTests {
             ("ann \(String(repeating: "0", count: 64)) rate=0", "'rate=0'"),
             ("ann \(String(repeating: "0", count: 64))\nann \(String(repeating: "1", count: 64))", "line 2: the name 'ann' is there twice"),
             ("ann \(String(repeating: "0", count: 64)) in-flight=many", "'in-flight=many'"),
+            (
+                "ann \(String(repeating: "0", count: 64))\nbob \(String(repeating: "0", count: 64))",
+                "line 2: the key of 'bob' is that of 'ann'"
+            ),
             (String(repeating: "#", count: 1 << 20), "is larger than such a file may be"),
         ])
     func broken(text: String, message: String) throws {

@@ -4,7 +4,8 @@ import Threads
 /// Who may ask: a file with a line a key, and what each of them has used of its limits.
 package final class APIKeys: Sendable {
     fileprivate struct State {
-        var keys: [APIKey]
+        /// By their digests.
+        var keys: [[UInt8]: APIKey]
         /// By name, so that it outlives a reload.
         var used: [String: Usage] = [:]
     }
@@ -32,7 +33,7 @@ package final class APIKeys: Sendable {
     @discardableResult
     package func reload() throws -> Int {
         let keys = try Self.read(path)
-        let names = Set(keys.map(\.name))
+        let names = Set(keys.values.map(\.name))
         state.withLock { state in
             state.keys = keys
             state.used = state.used.filter { names.contains($0.key) || $0.value.inFlight > 0 }
@@ -40,20 +41,23 @@ package final class APIKeys: Sendable {
         return keys.count
     }
 
-    private static func read(_ path: String) throws -> [APIKey] {
+    private static func read(_ path: String) throws -> [[UInt8]: APIKey] {
         let bytes: [UInt8]
         do throws(ServerError) {
             bytes = try smallFile(path)
         } catch {
             throw APIKeyError("the keys cannot be read: \(error.message)")
         }
-        var keys: [APIKey] = []
+        var keys: [[UInt8]: APIKey] = [:]
+        var names: Set<String> = []
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
             do throws(APIKeyError) {
                 guard let key = try APIKey(line: line) else { continue }
-                guard !keys.contains(where: { $0.name == key.name }) else { throw APIKeyError("the name '\(key.name)' is there twice") }
-                keys.append(key)
+                guard names.insert(key.name).inserted else { throw APIKeyError("the name '\(key.name)' is there twice") }
+                if let other = keys.updateValue(key, forKey: key.digest) {
+                    throw APIKeyError("the key of '\(key.name)' is that of '\(other.name)'; give each its own")
+                }
             } catch {
                 throw APIKeyError("\(path), line \(index + 1): \(error)")
             }
@@ -64,16 +68,10 @@ package final class APIKeys: Sendable {
 
     /// The key that a request comes with: `Authorization: Bearer KEY`, or `X-Api-Key: KEY`.
     ///
-    /// Takes as long whatever the key is: digests are compared to their ends, and with those of all keys.
+    /// How long it takes tells nothing of a key: digests are compared, and a client that learned a part of one could make no key of it.
     func key(of head: RequestHead) -> APIKey? {
         guard let given = Self.given(head), let digest = try? sha256(Array(given.utf8)) else { return nil }
-        let keys = state.withLock(\.keys)
-        var found: APIKey?
-        for key in keys {
-            let difference = zip(key.digest, digest).reduce(0 as UInt8) { $0 | ($1.0 ^ $1.1) }
-            if difference == 0 { found = key }
-        }
-        return found
+        return state.withLock { $0.keys[digest] }
     }
 
     private static func given(_ head: RequestHead) -> String? {
