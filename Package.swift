@@ -31,11 +31,11 @@ let package = Package(
             name: "Serving",
             dependencies: ["SENet", "Imaging", "Threads", .product(name: "DequeModule", package: "swift-collections")]),
         .target(name: "CReceiveHook"),
-        .target(name: "HTTPServer", dependencies: ["CMicroHTTPD", "CReceiveHook", "CZlib", "Threads"]),
+        .target(name: "HTTPServer", dependencies: ["CGnuTLS", "CMicroHTTPD", "CReceiveHook", "CZlib", "Threads"]),
         .target(
             name: "Service",
             dependencies: [
-                "HTTPServer", "Serving", "SENet", "Imaging", "Threads",
+                "HTTPServer", "Serving", "SENet", "Imaging", "Threads", "CGnuTLS",
                 .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -71,7 +71,7 @@ let package = Package(
         // For compare_decoding.py.
         .executableTarget(name: "show-decoded", dependencies: ["Imaging"], path: "Tests/ShowDecoded"),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "SENet", "Imaging", "Threads"]),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "Threads"], exclude: ["compare_h11.py"]),
+        .testTarget(name: "HTTPServerTests", dependencies: ["CGnuTLS", "HTTPServer", "Threads"], exclude: ["compare_h11.py"]),
         .testTarget(
             name: "ServiceTests",
             dependencies: ["Service", "HTTPServer", "Serving", "SENet", "Imaging", .product(name: "Logging", package: "swift-log")]),
@@ -82,7 +82,7 @@ let package = Package(
         .testTarget(
             name: "exciteTests",
             dependencies: [
-                "excite", "HTTPServer", "HubTesting", "LoadTesting", "Service", "Serving", "SENet", "Imaging",
+                "CGnuTLS", "excite", "HTTPServer", "HubTesting", "LoadTesting", "Service", "Serving", "SENet", "Imaging",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],

@@ -1,3 +1,4 @@
+import CGnuTLS
 import CMicroHTTPD
 import Glibc
 
@@ -30,7 +31,12 @@ struct DaemonHandle: @unchecked Sendable {
     }
 }
 
-func startDaemon(_ core: ServerCore) throws -> DaemonHandle {
+/// What is left of GnuTLS's defaults: TLS 1.3 and 1.2, with forward secrecy and authenticated ciphers alone.
+private let tlsPriorities =
+    "SECURE128:%SERVER_PRECEDENCE:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-AES-128-CBC:-AES-256-CBC:-AES-128-CCM:-AES-256-CCM"
+
+/// - Parameter tls: nil for a daemon that speaks plain HTTP.
+func startDaemon(_ core: ServerCore, tls: TLSCredentials?) throws -> DaemonHandle {
     let idleSeconds = core.configuration.idleTimeout.components
     let daemon = mhd_start_epoll_thread(
         Unmanaged.passUnretained(core).toOpaque(), requestAdvanced, requestLineArrived, requestCompleted, connectionChanged,
@@ -38,7 +44,8 @@ func startDaemon(_ core: ServerCore) throws -> DaemonHandle {
         32 << 10,
         // Ours is kept by the registry; one that has just left it may still be the daemon's.
         UInt32(core.configuration.connectionLimit + core.configuration.probeReserve) * 2 + 64,
-        UInt32(idleSeconds.seconds + (idleSeconds.attoseconds > 0 ? 1 : 0)))
+        UInt32(idleSeconds.seconds + (idleSeconds.attoseconds > 0 ? 1 : 0)),
+        tls == nil ? nil : gnutls_retrieve_callback(certificateForHandshake), tlsPriorities, tls?.clientAuthorities)
     guard let daemon else {
         throw ServerError(message: "Cannot start an HTTP thread: \(errorText(errno)). Raise the limits of threads and open files.")
     }
@@ -75,7 +82,7 @@ private func connectionChanged(
 ) {
     guard let core = core(cls), let pointer, let held else { return }
     if change == .CONNECTION_NOTIFY_STARTED {
-        let connection = core.registry.connection(socket: mhd_connection_socket(pointer))
+        let connection = core.registry.start(socket: mhd_connection_socket(pointer))
         held.pointee = connection.map { Unmanaged.passRetained(ConnectionContext($0)).toOpaque() }
     } else if let opaque = held.pointee {
         held.pointee = nil
@@ -98,7 +105,9 @@ private func requestLineArrived(
     context.end(inFull: false, daemonStatus: 0)
     let exchange = Exchange(connection: context.connection, handle: ConnectionHandle(pointer: pointer))
     let target = target.map { String(cString: $0) } ?? ""
-    let request = RequestContext(core: core, connection: context.connection, exchange: exchange, target: target)
+    let request = RequestContext(
+        core: core, connection: context.connection, exchange: exchange, target: target,
+        session: mhd_connection_session(pointer).map { TLSSession(pointer: OpaquePointer($0)) })
     context.request = request
     return Unmanaged.passUnretained(request).toOpaque()
 }

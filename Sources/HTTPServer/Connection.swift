@@ -10,6 +10,8 @@ final class Connection: Sendable {
     let client: String
     /// What this connection is told unless it asks for a probe: it has come over a limit, or to the port for probes. Nil for others.
     let reserve: Refusal?
+    /// Whether TLS is spoken.
+    let isEncrypted: Bool
     let core: ServerCore
 
     struct State {
@@ -31,6 +33,10 @@ final class Connection: Sendable {
         var cutStatus: Int?
         /// Whether the client may still be sending what nobody will read.
         var lingers = false
+        /// Whether the handshake is done, where TLS is spoken.
+        var isSecured = false
+        /// What is sent, where TLS is spoken, by the thread that may: when the daemon reads next.
+        var farewell: [UInt8] = []
         /// Of the request being received or answered, once its head is complete.
         var head: RequestHead?
         var requestID: String?
@@ -40,12 +46,15 @@ final class Connection: Sendable {
     }
     let state: Mutex<State>
 
-    init(core: ServerCore, socket: Int32, client: String, reserve: Refusal?) {
+    init(core: ServerCore, socket: Int32, client: String, reserve: Refusal?, isEncrypted: Bool) {
         self.core = core
         self.socket = socket
         self.client = client
         self.reserve = reserve
+        self.isEncrypted = isEncrypted
         var state = State(reader: RequestReader(limits: core.configuration.headLimits, client: client, isSingle: reserve != nil))
+        // The handshake has to be done as soon as a request.
+        if isEncrypted { state.deadline = .now + core.configuration.receiveTimeout }
         if reserve != nil { state.deadline = .now + min(core.configuration.receiveTimeout, Self.reservePatience) }
         self.state = Mutex(state)
     }
@@ -146,8 +155,10 @@ final class Connection: Sendable {
     }
 
     /// Answers the request being received, beside the daemon, and makes that close the connection.
-    /// - Parameter isReading: whether the daemon is just reading, and told of the input's end by that.
-    func cut(_ state: inout State, _ refusal: Refusal, isReading: Bool = false) {
+    /// - Parameters:
+    ///   - isReading: whether the daemon is just reading, and told of the input's end by that.
+    ///   - session: where TLS is spoken, and the daemon is just reading.
+    func cut(_ state: inout State, _ refusal: Refusal, isReading: Bool = false, session: TLSSession? = nil) {
         let head = state.head ?? state.heads.first?.head ?? state.reader.incompleteHead
         let response = core.rendered(refusal, state.head ?? state.heads.first?.head)
         let id = state.requestID ?? head?.saneRequestID ?? RequestID.next()
@@ -155,7 +166,17 @@ final class Connection: Sendable {
         state.cutStatus = refusal.status
         state.lingers = true
         // Under the lock, which endReceiving takes: nothing else answers this request.
-        sendNow(response.wire(id: id, isHead: head?.method == "HEAD"), to: socket)
+        let bytes = response.wire(id: id, isHead: head?.method == "HEAD")
+        if let session {
+            session.send(bytes)
+        } else if isEncrypted {
+            // The daemon's thread may be sending on the session: it is woken, and says this itself.
+            state.farewell = bytes
+            shutdown(socket, Int32(SHUT_RD))
+            return
+        } else {
+            sendNow(bytes, to: socket)
+        }
         // The daemon sees the end of the input and closes.
         if !isReading { shutdown(socket, Int32(SHUT_RDWR)) }
     }

@@ -8,10 +8,22 @@ extension Connection {
     ///
     /// Less than asked for is returned only where the socket has nothing more: the daemon then waits for epoll's next edge. Bytes that
     /// are held back (a head that is not complete) change nothing in that, for only further bytes can set them free.
-    func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    ///
+    /// - Parameter session: where TLS is spoken; then less may be returned, for the daemon asks again until nothing more is there.
+    func receive(into buffer: UnsafeMutableRawBufferPointer, session: TLSSession?) -> Int {
         let (count, error) = state.withLock { state in
+            if let session {
+                if !state.isSecured {
+                    state.isSecured = true
+                    if reserve == nil { state.deadline = nil }
+                }
+                if !state.farewell.isEmpty {
+                    session.send(state.farewell)
+                    state.farewell = []
+                }
+            }
             var count = 0
-            let error = fill(buffer, &count, &state)
+            let error = fill(buffer, &count, &state, session)
             // What was found before the fault belongs to the request that is refused.
             return state.cutStatus == nil ? (count, error) : (0, 0)
         }
@@ -21,7 +33,7 @@ extension Connection {
     }
 
     /// Fills the buffer as far as there are bytes; then returns why there are no more: an error number, or 0 at the end of the input.
-    private func fill(_ buffer: UnsafeMutableRawBufferPointer, _ filled: inout Int, _ state: inout State) -> Int32 {
+    private func fill(_ buffer: UnsafeMutableRawBufferPointer, _ filled: inout Int, _ state: inout State, _ session: TLSSession?) -> Int32 {
         if state.cutStatus != nil { return 0 }
         while true {
             if !state.outbox.isEmpty {
@@ -38,7 +50,7 @@ extension Connection {
             let asked: Int
             if state.reader.bodyBytesAhead >= room.count {
                 asked = room.count
-                received = recvfrom(socket, room.baseAddress, asked, 0, nil, nil)
+                received = take(room.baseAddress, asked, session)
                 if received > 0 {
                     state.reader.passBody(received)
                     state.pace?.bytes += received
@@ -47,19 +59,24 @@ extension Connection {
             } else {
                 asked = Self.pieceSize
                 received = withUnsafeTemporaryAllocation(byteCount: asked, alignment: 16) { piece in
-                    let received = recvfrom(socket, piece.baseAddress, asked, 0, nil, nil)
-                    if received > 0 { read(UnsafeRawBufferPointer(rebasing: piece[..<received]), &state) }
+                    let received = take(piece.baseAddress, asked, session)
+                    if received > 0 { read(UnsafeRawBufferPointer(rebasing: piece[..<received]), &state, session) }
                     return received
                 }
             }
             if received < 0 { return errno }
             if received == 0 { return 0 }
-            if state.cutStatus != nil || (received < asked && state.outbox.isEmpty) { return EAGAIN }
+            // A TLS record may be shorter than what is there.
+            if state.cutStatus != nil || (received < asked && state.outbox.isEmpty && session == nil) { return EAGAIN }
         }
     }
 
+    private func take(_ buffer: UnsafeMutableRawPointer?, _ count: Int, _ session: TLSSession?) -> Int {
+        session?.receive(buffer, count) ?? recvfrom(socket, buffer, count, 0, nil, nil)
+    }
+
     /// Has the reader take the next bytes of the connection.
-    private func read(_ bytes: UnsafeRawBufferPointer, _ state: inout State) {
+    private func read(_ bytes: UnsafeRawBufferPointer, _ state: inout State, _ session: TLSSession?) {
         let now = ContinuousClock.now
         let begun = state.reader.begun
         let known = state.heads.count
@@ -70,7 +87,7 @@ extension Connection {
             if let reserve, state.heads.count > known, let head = state.heads.last?.head, !core.isProbe(head) { throw reserve }
         } catch {
             state.violation = error
-            if state.isLastRequestNext { cut(&state, error, isReading: true) }
+            if state.isLastRequestNext { cut(&state, error, isReading: true, session: session) }
             return
         }
         if state.reader.begun > begun, state.exchange == nil, reserve == nil { state.deadline = now + core.configuration.receiveTimeout }

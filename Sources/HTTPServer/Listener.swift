@@ -18,17 +18,32 @@ final class Listener: Sendable {
     private let wake: WakeUp
     private let isStopped = Atomic<Bool>(false)
 
-    init(host: String, port: UInt16, probePort: UInt16?) throws {
+    /// Of the Unix-domain socket that was made here, to be removed.
+    private let path: String?
+
+    init(_ configuration: ServerConfiguration) throws {
         wake = try WakeUp()
-        (sockets, self.port) = try bindAll(host: host, port: port)
+        path = configuration.inheritedSockets.isEmpty ? configuration.socketPath : nil
+        if !configuration.inheritedSockets.isEmpty {
+            sockets = configuration.inheritedSockets
+            port = try sockets.map(adopt).first { $0 > 0 } ?? 0
+        } else if let path {
+            (sockets, port) = ([try bindLocal(path)], 0)
+        } else {
+            (sockets, port) = try bindAll(host: configuration.host, port: configuration.port)
+        }
         do {
-            let bound = try probePort.map { try bindAll(host: host, port: $0) }
+            let bound = try configuration.probePort.map { try bindAll(host: configuration.host, port: $0) }
             (probeSockets, self.probePort) = (bound?.sockets ?? [], bound?.port)
         } catch {
             for socket in sockets { closeSocket(socket) }
+            if let path { unlink(path) }
             throw error
         }
     }
+
+    /// Whether connections come that are not encrypted in any case.
+    var hasPlain: Bool { !probeSockets.isEmpty || sockets.contains(where: isLocal) }
 
     func stop() {
         isStopped.store(true, ordering: .sequentiallyConsistent)
@@ -36,7 +51,10 @@ final class Listener: Sendable {
     }
 
     /// Closes sockets that no thread came to accept on.
-    func close() { for socket in sockets + probeSockets { closeSocket(socket) } }
+    func close() {
+        for socket in sockets + probeSockets { closeSocket(socket) }
+        if let path { unlink(path) }
+    }
 
     /// The thread's whole life: hands every new connection to `take`, until stopped; what waits by then is still
     /// taken, then the listening sockets are closed.
@@ -69,7 +87,8 @@ final class Listener: Sendable {
                 guard let raw = bytes.baseAddress else { return (-1, "") }
                 let pointer = raw.assumingMemoryBound(to: sockaddr.self)
                 let socket = accept(listener, pointer, &length)
-                return (socket, socket < 0 ? "" : addressText(pointer, length))
+                guard socket >= 0 else { return (socket, "") }
+                return (socket, pointer.pointee.sa_family == sa_family_t(AF_UNIX) ? localClient : addressText(pointer, length))
             }
             if socket >= 0 {
                 // Fails only on a descriptor that is none.

@@ -52,8 +52,15 @@ final class Registry: Sendable {
             $0.connections[connection.socket] = connection
             $0.accepted += 1
         }
-        receivers.withLock { $0[connection.socket] = connection }
         return true
+    }
+
+    /// The daemon has taken a connection up: from here on it reads, and tells the end. One that it is stopped before has no receiver, whose
+    /// socket's number would be another's by then.
+    func start(socket: Int32) -> Connection? {
+        let connection = connection(socket: socket)
+        if let connection { receivers.withLock { $0[socket] = connection } }
+        return connection
     }
 
     func remove(_ connection: Connection) {

@@ -15,6 +15,8 @@ final class RequestContext {
     let id: String
     private let connection: Connection
     private let exchange: Exchange
+    /// Nil where the connection is not encrypted.
+    private let session: TLSSession?
     /// Nil where the request came past the reader, and is not to be served.
     private let head: RequestHead?
     private let began: ContinuousClock.Instant
@@ -36,10 +38,11 @@ final class RequestContext {
     private var isHandedOver = false
 
     /// - Parameter target: what the daemon takes for the request's target.
-    init(core: ServerCore, connection: Connection, exchange: Exchange, target: String) {
+    init(core: ServerCore, connection: Connection, exchange: Exchange, target: String, session: TLSSession?) {
         self.core = core
         self.connection = connection
         self.exchange = exchange
+        self.session = session
         let made = RequestID.next()
         head = connection.requestStarted(exchange, target: target, id: made)
         id = head?.saneRequestID ?? made
@@ -88,7 +91,12 @@ final class RequestContext {
             // The daemon cannot send anything in the middle of a body, so this is sent beside it.
             guard connection.endReceiving(lingers: true) else { return .close }
             let response = rendered(error)
-            isSentDirectly = sendNow(response.wire(id: id), to: connection.socket)
+            if let session {
+                session.send(response.wire(id: id))
+                isSentDirectly = true
+            } else {
+                isSentDirectly = sendNow(response.wire(id: id), to: connection.socket)
+            }
             willSend(response)
             return .close
         }

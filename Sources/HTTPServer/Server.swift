@@ -43,14 +43,17 @@ public final class Server: Sendable {
         core = ServerCore(
             configuration: configuration, registry: registry, reaper: reaper, render: render, refusal: refusal, handle: handle,
             completed: completed)
-        listener = try Listener(host: configuration.host, port: configuration.port, probePort: configuration.probePort)
+        listener = try Listener(configuration)
         var daemons: [DaemonHandle] = []
         var reaperThread: WorkerThread?
         do {
-            for _ in 0..<configuration.threads { daemons.append(try startDaemon(core)) }
+            for _ in 0..<configuration.threads { daemons.append(try startDaemon(core, tls: configuration.tls)) }
+            let encrypted = configuration.tls == nil ? [] : daemons
+            // Probes come unencrypted: whoever asks holds no certificate against anything.
+            if configuration.tls != nil, listener.hasPlain { daemons.append(try startDaemon(core, tls: nil)) }
             reaperThread = try WorkerThread("http reaper") { reaper.run() }
             let acceptor = try WorkerThread("http acceptor") { [core, listener, daemons] in
-                accept(from: listener, for: core, daemons: daemons)
+                accept(from: listener, for: core, encrypted: encrypted, plain: Array(daemons.dropFirst(encrypted.count)))
             }
             running = Mutex(Running(daemons: daemons, acceptor: acceptor, reaper: reaperThread))
         } catch {
@@ -64,7 +67,7 @@ public final class Server: Sendable {
 
     deinit { stop() }
 
-    /// The port listened on: the configured one, or the one found where that was 0.
+    /// The port listened on: the configured one, or the one found where that was 0; 0 where only a Unix-domain socket is listened on.
     public var port: UInt16 { listener.port }
 
     /// The port for probes alone, where there is one.
@@ -124,6 +127,8 @@ public final class Server: Sendable {
         }
         // None has a suspended connection any more: each was answered above, and no new one reaches the handler.
         for daemon in daemons { MHD_stop_daemon(daemon.pointer) }
+        // Those that came so late that no daemon took them up.
+        for connection in core.registry.connections { core.registry.remove(connection) }
         core.reaper.stop()
         reaper?.join()
     }
@@ -178,17 +183,21 @@ extension ServerCore {
 }
 
 /// The acceptor's whole life: deals the connections out to the daemons in turn.
-private func accept(from listener: Listener, for core: ServerCore, daemons: [DaemonHandle]) {
+private func accept(from listener: Listener, for core: ServerCore, encrypted: [DaemonHandle], plain: [DaemonHandle]) {
     var turn = 0
     let configuration = core.configuration
     listener.run { socket, client, isForProbes in
+        let isEncrypted = !encrypted.isEmpty && !isForProbes && client != localClient
         let reserve = isForProbes ? Refusal.onlyProbes : core.registry.refusal(for: client, configuration)
-        let connection = Connection(core: core, socket: socket, client: client, reserve: reserve)
+        let connection = Connection(core: core, socket: socket, client: client, reserve: reserve, isEncrypted: isEncrypted)
         guard core.registry.add(connection, reserve: configuration.probeReserve) else {
-            sendNow(core.rendered(reserve ?? .tooManyConnections, nil).wire(id: RequestID.next()), to: socket)
+            let response = core.rendered(reserve ?? .tooManyConnections, nil)
+            // Before the handshake there is no way to say it.
+            if !isEncrypted { sendNow(response.wire(id: RequestID.next()), to: socket) }
             core.reaper.linger(socket)
             return
         }
+        let daemons = isEncrypted ? encrypted : plain
         turn = (turn + 1) % daemons.count
         // Where the daemon cannot take it, it has closed the socket.
         if !daemons[turn].add(socket: socket) { core.registry.remove(connection) }

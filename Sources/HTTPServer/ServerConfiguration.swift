@@ -5,6 +5,12 @@ public struct ServerConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The TCP port; 0 takes any free one (see ``Server/port``).
     public var port: UInt16 = 8080
+    /// The path of a Unix-domain socket, which takes the place of ``host`` and ``port``. Its clients are trusted as ``trustedClients`` are.
+    public var socketPath: String?
+    /// Descriptors of listening sockets that the process was started with, which take the place of all of these.
+    public var inheritedSockets: [Int32] = []
+    /// With which connections are encrypted, but those to ``probePort`` and Unix-domain sockets; nil for plain HTTP.
+    public var tls: TLSCredentials?
     /// Threads that read requests and write responses.
     public var threads = 2
     /// The largest request body in bytes, as sent (a multipart body with its boundaries); past it 413 `body_too_large`.
@@ -86,7 +92,7 @@ extension ServerConfiguration {
     var bodyMemoryShare: Int? { bodyMemoryPerClient.map { $0 == 0 ? nil : max($0, bodyLimit) } ?? max(bodyMemoryLimit / 4, bodyLimit) }
 
     /// Whether an address is one of `trustedClients`.
-    public func isTrusted(_ client: String) -> Bool { trustedClients.contains { $0.contains(client) } }
+    public func isTrusted(_ client: String) -> Bool { client == localClient || trustedClients.contains { $0.contains(client) } }
 }
 
 /// Why the server could not start: what was wrong and what to do.

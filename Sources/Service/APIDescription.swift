@@ -13,7 +13,14 @@ package struct APIDescription: Sendable {
     ///   - error: the response's name.
     ///   - again: the name of that which says when to come back.
     static func refusals(_ error: String, again: String? = nil) -> String {
-        [400, 404, 408, 413, 415, 429, 500, 501, 503, 504].map { status in
+        references([400, 401, 404, 408, 413, 415, 429, 500, 501, 503, 504], error, again)
+    }
+
+    /// The same of a route that only a key's lack or limits have refused.
+    static func keyRefusals(_ error: String, again: String? = nil) -> String { references([401, 429], error, again) }
+
+    private static func references(_ statuses: [Int], _ error: String, _ again: String?) -> String {
+        statuses.map { status in
             let name = [429, 503].contains(status) ? again ?? error : error
             return "\"\(status)\": {\"$ref\": \"#/components/responses/\(name)\"}"
         }.joined(separator: ", ")
@@ -22,7 +29,10 @@ package struct APIDescription: Sendable {
 
 extension APIDescription {
     /// The whole interface: what `/openapi.json` answers.
-    static func document(_ parts: [APIDescription]) -> String {
+    ///
+    /// - Parameter asksForKeys: whether every route but those with an empty `security` of their own needs one.
+    static func document(_ parts: [APIDescription], asksForKeys: Bool) -> String {
+        let security = asksForKeys ? #""security": [{"bearer": []}, {"key": []}],"# : ""
         func members(_ texts: [String]) -> String { texts.filter { !$0.isEmpty }.joined(separator: ",\n") }
         let paths = members(parts.map(\.paths))
         let responses = members([sharedResponses] + parts.map(\.responses))
@@ -36,11 +46,15 @@ extension APIDescription {
                 "summary": "Labels photographs.",
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
               },
-              "servers": [{"url": "/"}],
+              "servers": [{"url": "/"}],\#(security)
               "paths": {
             \#(paths)
               },
               "components": {
+                "securitySchemes": {
+                  "bearer": {"type": "http", "scheme": "bearer", "description": "A key of the server's file of keys."},
+                  "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "The same."}
+                },
                 "parameters": {
                   "X-Deadline-Ms": {"name": "X-Deadline-Ms", "in": "header", "description": "Milliseconds that the client will wait. What cannot be done by then is refused with 429, what was not begun by then is dropped with 504.", "schema": {"type": "integer", "minimum": 1, "maximum": 86400000}}
                 },

@@ -19,6 +19,10 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package var pool: EnginePool.Options
         package var server: ServerConfiguration
         package var deadlines: Deadlines
+        /// Whose pages may ask.
+        package var origins: AllowedOrigins
+        /// Nil where everybody may ask; read again at SIGHUP.
+        package var keys: APIKeys?
         /// After the signal, how long new connections are still served, so that load balancers notice.
         package var drainDelay: Duration
         /// After that, how long accepted requests may take.
@@ -26,7 +30,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
 
         package init(
             sources: @escaping @Sendable () throws -> [ModelSource], names: [String] = [], precision: Precision? = nil,
-            pool: EnginePool.Options, server: ServerConfiguration, deadlines: Deadlines = Deadlines(), drainDelay: Duration = .zero,
+            pool: EnginePool.Options, server: ServerConfiguration, deadlines: Deadlines = Deadlines(),
+            origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil, drainDelay: Duration = .zero,
             drainTimeout: Duration = .seconds(30)
         ) {
             self.sources = sources
@@ -35,6 +40,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
             self.pool = pool
             self.server = server
             self.deadlines = deadlines
+            self.origins = origins
+            self.keys = keys
             self.drainDelay = drainDelay
             self.drainTimeout = drainTimeout
         }
@@ -55,7 +62,9 @@ package struct ClassifierService: ServiceLifecycle.Service {
         let readiness = Readiness()
         metrics.declareProcess(logWriter)
         let gateway = Gateway(
-            Dialect.all(deadlines: configuration.deadlines, readiness: readiness, metrics: metrics), readiness: readiness)
+            Dialect.all(
+                deadlines: configuration.deadlines, readiness: readiness, metrics: metrics, asksForKeys: configuration.keys != nil),
+            readiness: readiness, origins: configuration.origins, keys: configuration.keys)
         let log = RequestLog(gateway, logger: logger, metrics: metrics)
         var http = configuration.server
         http.probePaths = gateway.routinePaths
@@ -63,9 +72,21 @@ package struct ClassifierService: ServiceLifecycle.Service {
             configuration: http, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
             completed: log.completed)
         metrics.declare(server, readiness)
-        var place: Logger.Metadata = ["host": .string(http.host), "port": .stringConvertible(Int(server.port))]
+        var place: Logger.Metadata = ["tls": .string(http.tls == nil ? "no" : "yes"), "port": .stringConvertible(Int(server.port))]
+        if !http.inheritedSockets.isEmpty {
+            place["inherited_sockets"] = .stringConvertible(http.inheritedSockets.count)
+        } else if let path = http.socketPath {
+            place["socket"] = .string(path)
+        } else {
+            place["host"] = .string(http.host)
+        }
         if let port = server.probePort { place["probe_port"] = .stringConvertible(Int(port)) }
         logger.info("listening", metadata: place)
+        let hangUps = await UnixSignalsSequence(trapping: .sighup)
+        let reloading = Task {
+            for await _ in hangUps { reload() }
+        }
+        defer { reloading.cancel() }
         let isLoaded: Bool
         do {
             isLoaded = try await cancelWhenGracefulShutdown { try await onThread("loader") { try load(readiness, metrics) } }
@@ -78,6 +99,17 @@ package struct ClassifierService: ServiceLifecycle.Service {
         try await shutDown(server, readiness, log)
         // Loading cannot be stopped half-way: the process ends under it.
         if !isLoaded { _exit(EXIT_SUCCESS) }
+    }
+
+    /// What SIGHUP does: files that may have changed are read again.
+    private func reload() {
+        guard let keys = configuration.keys else { return }
+        do {
+            let count = try keys.reload()
+            logger.info("the keys were read again", metadata: ["keys": .stringConvertible(count)])
+        } catch {
+            logger.error("the keys stay as they were", metadata: ["reason": .string("\(error)")])
+        }
     }
 
     private func load(_ readiness: Readiness, _ metrics: Metrics) throws {

@@ -14,13 +14,15 @@ package struct Dialect: Sendable {
 
 extension Dialect {
     /// All that are spoken, the server's own first.
-    package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics) -> [Dialect] {
+    ///
+    /// - Parameter asksForKeys: whether requests need a key, which is described.
+    package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false) -> [Dialect] {
         let dialects: [Dialect] = [
             .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
             .torchServe(deadlines: deadlines, readiness: readiness),
             .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
         ]
-        return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects)]
+        return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects, asksForKeys: asksForKeys)]
     }
 }
 

@@ -4,6 +4,9 @@ import Serving
 /// Takes requests from HTTP to the pool and back: finds the route, and lets its dialect translate.
 package struct Gateway: Sendable {
     private let readiness: Readiness
+    private let origins: AllowedOrigins
+    /// Nil where everybody may ask.
+    private let keys: APIKeys?
     /// By method.
     private typealias Methods = [String: (dialect: Dialect, route: Route)]
     /// Nearly every request's path has no parameters.
@@ -13,11 +16,16 @@ package struct Gateway: Sendable {
     /// What words a refusal of a path that is nobody's.
     private let fallback: Dialect
 
-    /// - Parameter dialects: the first one words what concerns no path.
+    /// - Parameters:
+    ///   - dialects: the first one words what concerns no path.
+    ///   - origins: whose pages may ask.
+    ///   - keys: with one of which every request has to come, but for those to open routes; nil where none is needed.
     /// - Precondition: there is a dialect, and no two routes are the same.
-    package init(_ dialects: [Dialect], readiness: Readiness) {
+    package init(_ dialects: [Dialect], readiness: Readiness, origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil) {
         precondition(!dialects.isEmpty, "a gateway without dialects")
         self.readiness = readiness
+        self.origins = origins
+        self.keys = keys
         fallback = dialects[0]
         var table: [PathPattern: Methods] = [:]
         for dialect in dialects {
@@ -67,7 +75,10 @@ package struct Gateway: Sendable {
 
     /// Why a request is refused as soon as its head is known, so that its body is not kept; nil if it is not.
     package func refusal(_ head: RequestHead) -> Response? {
+        // Browsers ask without a key.
+        if preflight(head) != nil { return nil }
         do throws(Problem) {
+            if !isOpen(head) { try keys?.admit(head) }
             let (_, route, call) = try find(head)
             guard case .inference(let intake) = route.action else { return nil }
             guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
@@ -80,10 +91,12 @@ package struct Gateway: Sendable {
 
     /// Answers a request, at once or when the pool has.
     package func handle(_ request: Request, _ responder: Responder) {
+        if let answer = preflight(request.head) { return responder.respond(origins.opened(answer, to: request.head)) }
         do throws(Problem) {
+            let flight = isOpen(request.head) ? nil : try keys?.begin(request.head)
             let (_, route, call) = try find(request.head)
             switch route.action {
-            case .page(let answer): responder.respond(try answer(call).compressed(for: request.head))
+            case .page(let answer): responder.respond(finished(try answer(call), request.head))
             case .inference(let intake):
                 guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
                 let asked = try intake(call, pool)
@@ -92,7 +105,10 @@ package struct Gateway: Sendable {
                 inference.clientHasLeft = request.watch
                 let (model, head) = (inference.model, request.head)
                 pool.submit(inference) { results in
-                    responder.respond(answer(results, model, head, write).compressed(for: head))
+                    let response = finished(answer(results, model, head, write), head)
+                    // Before the answer: who has it may send the next request at once.
+                    flight?.release()
+                    responder.respond(response)
                 }
             }
         } catch {
@@ -102,6 +118,24 @@ package struct Gateway: Sendable {
 
     /// What the HTTP server refuses by itself.
     package func render(_ refusal: Refusal, _ head: RequestHead?) -> Response { response(Problem(refusal), to: head) }
+
+    /// The name of the key that a request came with.
+    func keyName(of head: RequestHead) -> String? { keys?.key(of: head)?.name }
+
+    /// Whether no key is asked for: probes have none.
+    private func isOpen(_ head: RequestHead) -> Bool {
+        keys == nil || match(head.path)?.methods.values.contains(where: \.route.isOpen) == true
+    }
+
+    private func preflight(_ head: RequestHead) -> Response? {
+        guard head.method == "OPTIONS", let methods = match(head.path)?.methods else { return nil }
+        return origins.preflight(head, methods: methods.keys.sorted())
+    }
+
+    /// An answer in the form that the client takes.
+    private func finished(_ response: Response, _ head: RequestHead) -> Response {
+        origins.opened(response.compressed(for: head), to: head)
+    }
 
     private func answer(
         _ results: [Result<Inference, InferenceError>], _ model: Model, _ head: RequestHead, _ write: Intake.Writer
@@ -128,6 +162,6 @@ package struct Gateway: Sendable {
         var response = dialect.refusal(problem)
         response.headers += problem.headers
         response.context = problem
-        return response
+        return origins.opened(response, to: head)
     }
 }

@@ -8,6 +8,8 @@ package struct Route: Sendable {
     package var path: PathPattern
     /// Asked every few seconds by machines, as probes and scrapes are: told in the log only to those who ask for it.
     package var isRoutine = false
+    /// Answered without a key, too: a probe.
+    var isOpen = false
     var action: Action
 
     enum Action: Sendable {

@@ -168,10 +168,11 @@ extension Session {
 extension Quantizer {
     /// That has seen the images in both passes.
     static func calibrated(
-        _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2
+        _ source: ModelSource, on images: [[Float]], height: Int = 64, width: Int = 64, threads: Int = 2, covarianceBytes: Int? = nil
     ) throws -> Quantizer {
         Engine.prepareProcess()
         let quantizer = try Quantizer(source, height: height, width: width, threads: threads)
+        if let covarianceBytes { quantizer.covarianceBytes = covarianceBytes }
         let session = try Session(plan: quantizer.plan, threads: threads, largestBatch: images.count)
         for pass in 0..<Quantizer.passes {
             for (index, image) in images.enumerated() { _ = session.input(index).update(from: image) }

@@ -5,7 +5,7 @@ import Testing
 struct CommandLineTests {
     private static let commands = [
         "serve", "classify", "embed", "evaluate", "gates", "pull", "import", "models", "preprocess", "forward", "bench", "inspect", "load",
-        "probe", "quantize",
+        "probe", "quantize", "key",
     ]
 
     @Test("--help lists the commands, and each command's options")
@@ -42,6 +42,9 @@ struct CommandLineTests {
             (["load", "http://localhost", "--rate", "0"], "--rate must be"),
             (["load", "http://localhost", "--closed", "1", "--leave", "2"], "--leave must be"), (["evaluate"], "images"),
             (["evaluate", "x", "--batch", "0"], "--batch must be"), (["serve", "--precision", "auto"], "'auto'"),
+            (["serve", "--tls-certificate", "x"], "--tls-key go together"), (["serve", "--tls-client-ca", "x"], "--tls-client-ca needs"),
+            (["serve", "--allow-origin", "app.example"], "'app.example'"), (["key", "a b"], "'a b'"),
+            (["key", "a", "--rate", "0"], "--rate must be"), (["key", "a", "--in-flight", "0"], "--in-flight must be"),
         ])
     func badOption(arguments: [String], message: String) throws {
         let program = try Program(arguments)

@@ -41,7 +41,7 @@ public final class Quantizer {
     private var roundedWeights: [String: QuantizedWeights]?
 
     /// Bytes that the convolutions' covariances take together. Those that do not fit, the last of the network, are rounded weight by weight.
-    static let covarianceBytes = 2 << 30
+    var covarianceBytes = 2 << 30
 
     /// - Parameters:
     ///   - height, width: of the calibration images; nil for the configuration's.
@@ -110,7 +110,7 @@ public final class Quantizer {
         var bytes = 0
         for (fused, operation) in convolutions where network.isEncodable(fused, of: operation.input) {
             let size = InputCovariance.byteCount(fused.convolution)
-            let fits = bytes + size <= Self.covarianceBytes
+            let fits = bytes + size <= covarianceBytes
             if fits { bytes += size }
             covariances[fused.name] = InputCovariance(
                 fused.convolution, input: network[operation.input].shape, means: means(of: operation.input), images: images,

@@ -67,6 +67,7 @@ package struct RequestLog: Sendable {
             "client": .string(request.head.clientAddress), "bytes": .stringConvertible(request.bytesReceived),
             "total_ms": milliseconds(request.duration),
         ]
+        if let key = gateway.keyName(of: request.head) { fields["key"] = .string(key) }
         if request.context is RequestSummary { fields["dialect"] = .string(dialect) }
         // As an id is: what would disturb the log, or swell it, is not carried.
         if let trace = request.head.header("traceparent"), trace.utf8.count <= 128, trace.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import HTTPServer
 import Logging
 import SENet
 import Service
@@ -17,7 +18,8 @@ struct Serve: AsyncParsableCommand {
             --default-deadline) would pass first.
 
             SIGTERM or SIGINT: no longer ready; after --drain-delay the socket closes, accepted requests are answered, and the program \
-            ends with 0, at the latest 2 seconds after --drain-timeout has passed, too. A second SIGINT ends it at once. SIGHUP is ignored.
+            ends with 0, at the latest 2 seconds after --drain-timeout has passed, too. A second SIGINT ends it at once. At SIGHUP \
+            the file of --api-keys is read again.
             """)
 
     @Option(
@@ -35,6 +37,7 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var threadOptions: ThreadOptions
     @OptionGroup var precisionOptions: PrecisionOptions
     @OptionGroup var serverOptions: ServerOptions
+    @OptionGroup var accessOptions: AccessOptions
     @OptionGroup var poolOptions: PoolOptions
     @OptionGroup var imageOptions: ImageOptions
 
@@ -65,11 +68,18 @@ struct Serve: AsyncParsableCommand {
         }
         let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
         let images = imageOptions
+        var server = serverOptions.configuration
+        do {
+            server.tls = try serverOptions.tls(logger)
+        } catch let error as ServerError {
+            printError(error.message)
+            throw ExitCode.failure
+        }
         let configuration = ClassifierService.Configuration(
             sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, names: modelName,
-            precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions),
-            server: serverOptions.configuration,
-            deadlines: poolOptions.deadlines, drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
+            precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions), server: server,
+            deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys,
+            drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
         var quiet = Logger(label: "excite.lifecycle")
         quiet.logLevel = .error

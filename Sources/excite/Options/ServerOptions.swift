@@ -1,5 +1,6 @@
 import ArgumentParser
 import HTTPServer
+import Logging
 import Service
 
 /// Where the server listens, and what it bounds of connections and requests.
@@ -9,6 +10,27 @@ struct ServerOptions: ParsableArguments {
 
     @Option(help: "The port to listen on; 0 takes a free one.")
     var port: UInt16 = environment("port", default: 8080)
+
+    @Option(
+        help: ArgumentHelp(
+            "The path of a Unix-domain socket to listen on instead of --host and --port.",
+            discussion: "It is plain HTTP, and no client of it is held to one client's share. Sockets from systemd come before all three.",
+            valueName: "path"))
+    var socket: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The server's certificate and those between it and a root, in PEM: then TLS 1.3 and 1.2 are spoken, but on --probe-port.",
+            discussion: "A file that changes is taken by handshakes a second later; connections that are open stay.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's private key, in PEM without a password.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Certificates in PEM: a client has to come with one that one of these signed. Read once.", valueName: "file"))
+    var tlsClientCa: String?
 
     @Option(help: "The largest request body, in bytes.")
     var maxBody: Int = environment("max-body", default: 16 << 20)
@@ -64,16 +86,45 @@ struct ServerOptions: ParsableArguments {
         if let clientBytes { try require("--max-client-bytes", clientBytes, in: 0...1 << 40, "bytes") }
         try require("--min-upload-rate", minUploadRate, in: 0...1 << 30, "bytes a second")
         try require("--receive-timeout", receiveTimeout, above: 0, upTo: 3600, "seconds")
+        guard (tlsFiles.certificate == nil) == (tlsFiles.key == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key go together; give both or none.")
+        }
+        guard tlsFiles.authorities == nil || tlsFiles.certificate != nil else {
+            throw ValidationError("--tls-client-ca needs --tls-certificate and --tls-key.")
+        }
         try require("--idle-timeout", idleTimeout, above: 0, upTo: 3600, "seconds")
     }
 
     private var clientConnections: Int? { maxClientConnections ?? environment("max-client-connections") }
     private var clientBytes: Int? { maxClientBytes ?? environment("max-client-bytes") }
 
+    private var tlsFiles: (certificate: String?, key: String?, authorities: String?) {
+        (
+            tlsCertificate ?? environment("tls-certificate"), tlsKey ?? environment("tls-key"),
+            tlsClientCa ?? environment("tls-client-ca")
+        )
+    }
+
+    /// Nil for plain HTTP.
+    ///
+    /// - Throws: `ServerError` where the files cannot be used.
+    func tls(_ logger: Logger) throws -> TLSCredentials? {
+        guard let certificate = tlsFiles.certificate, let key = tlsFiles.key else { return nil }
+        return try TLSCredentials(certificate: certificate, key: key, clientAuthorities: tlsFiles.authorities) { error in
+            if let error {
+                logger.error("the certificate stays as it was", metadata: ["reason": .string(error.message)])
+            } else {
+                logger.info("the certificate was read again")
+            }
+        }
+    }
+
     var configuration: ServerConfiguration {
         var configuration = ServerConfiguration()
         configuration.host = host
         configuration.port = port
+        configuration.socketPath = socket ?? environment("socket")
+        configuration.inheritedSockets = inheritedSockets
         configuration.bodyLimit = maxBody
         configuration.bodyMemoryLimit = maxPendingBytes
         configuration.headerLimit = maxHeader

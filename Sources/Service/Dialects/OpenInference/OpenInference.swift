@@ -23,7 +23,7 @@ extension Dialect {
         func health(_ name: String, _ isGood: @escaping @Sendable () -> Bool) -> [Route] {
             [
                 Route(
-                    method: "GET", path: PathPattern(stringLiteral: "/v2/health/\(name)"), isRoutine: true,
+                    method: "GET", path: PathPattern(stringLiteral: "/v2/health/\(name)"), isRoutine: true, isOpen: true,
                     action: .page { _ in
                         let isGood = isGood()
                         return .json(JSONWriter.text([name: isGood]), status: isGood ? 200 : 503)

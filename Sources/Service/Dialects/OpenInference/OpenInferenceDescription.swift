@@ -19,24 +19,24 @@ extension APIDescription {
 
     static let openInference = APIDescription(
         paths: [
-            ##""/v2": {"get": {"operationId": "serverMetadata", "summary": "Name, version, extensions.", \##(answer("ServerMetadata", "What the server speaks."))}}"##,
-            ##""/v2/health/live": {"get": {"operationId": "serverLive", "summary": "Whether the process answers.", \##(answer("Live", "It does."))}}"##,
-            ##""/v2/health/ready": {"get": {"operationId": "serverReady", "summary": "Whether models are ready.", "responses": {"200": {"description": "They are.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}, "503": {"description": "They are not.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}}}}"##,
+            ##""/v2": {"get": {"operationId": "serverMetadata", "summary": "Name, version, extensions.", \##(answer("ServerMetadata", "What the server speaks.", errors: ["401", "429"]))}}"##,
+            ##""/v2/health/live": {"get": {"operationId": "serverLive", "security": [], "summary": "Whether the process answers.", \##(answer("Live", "It does."))}}"##,
+            ##""/v2/health/ready": {"get": {"operationId": "serverReady", "security": [], "summary": "Whether models are ready.", "responses": {"200": {"description": "They are.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}, "503": {"description": "They are not.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}}}}}"##,
             model(
                 "", "get", "modelMetadata",
-                ##""summary": "A model's input and output.", \##(answer("ModelMetadata", "As a tensor; images are taken as BYTES, too.", errors: ["400", "404", "503"]))"##
+                ##""summary": "A model's input and output.", \##(answer("ModelMetadata", "As a tensor; images are taken as BYTES, too.", errors: ["400", "401", "404", "429", "503"]))"##
             ),
             model(
                 "/ready", "get", "modelReady",
-                ##""summary": "Whether a model can be asked.", "responses": {"200": {"description": "It can.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelReady"}}}}, "400": \##(refusal), "404": \##(refusal), "503": {"description": "Not now.", "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/ModelReady"}, {"type": "object", "required": ["error"]}]}}}}}"##
+                ##""summary": "Whether a model can be asked.", "responses": {"200": {"description": "It can.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelReady"}}}}, "400": \##(refusal), "404": \##(refusal), \##(keyRefusals("Error")), "503": {"description": "Not now.", "content": {"application/json": {"schema": {"anyOf": [{"$ref": "#/components/schemas/ModelReady"}, {"type": "object", "required": ["error"]}]}}}}}"##
             ),
             model(
                 "/config", "get", "modelConfiguration",
-                ##""summary": "As Triton's configuration has it.", \##(answer("ModelConfiguration", "Largest batch, input, output.", errors: ["400", "404", "503"]))"##
+                ##""summary": "As Triton's configuration has it.", \##(answer("ModelConfiguration", "Largest batch, input, output.", errors: ["400", "401", "404", "429", "503"]))"##
             ),
             model(
                 "/stats", "get", "modelStatistics",
-                ##""summary": "What has become of a model's inputs.", \##(answer("ModelStatistics", "Counts, and nanoseconds altogether.", errors: ["400", "404", "503"]))"##
+                ##""summary": "What has become of a model's inputs.", \##(answer("ModelStatistics", "Counts, and nanoseconds altogether.", errors: ["400", "401", "404", "429", "503"]))"##
             ),
             model(
                 "/infer", "post", "infer",
@@ -67,12 +67,12 @@ extension APIDescription {
                   \#(refusals("Error"))
                 }
                 """#),
-            ##""/v2/repository/index": {"post": {"operationId": "repositoryIndex", "summary": "The models and whether they are ready.", \##(answer("RepositoryIndex", "One entry a model."))}}"##,
+            ##""/v2/repository/index": {"post": {"operationId": "repositoryIndex", "summary": "The models and whether they are ready.", \##(answer("RepositoryIndex", "One entry a model.", errors: ["401", "429"]))}}"##,
         ].joined(separator: ",\n")
             + ["load", "unload"].map { verb in
                 #"""
                 ,
-                "/v2/repository/models/{model}/\#(verb)": {"post": {"operationId": "\#(verb)Model", "summary": "Not implemented: models are those that the server was started with.", "parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "responses": {"400": \#(refusal), "501": \#(refusal)}}}
+                "/v2/repository/models/{model}/\#(verb)": {"post": {"operationId": "\#(verb)Model", "summary": "Not implemented: models are those that the server was started with.", "parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "responses": {"400": \#(refusal), \#(keyRefusals("Error")), "501": \#(refusal)}}}
                 """#
             }.joined(),
         schemas: #"""

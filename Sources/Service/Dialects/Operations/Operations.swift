@@ -4,11 +4,17 @@ import Serving
 extension Dialect {
     /// What operators and their machines ask: probes, metrics, what is served and how it is asked.
     ///
-    /// - Parameter others: the dialects that are described beside it.
-    package static func operations(readiness: Readiness, metrics: Metrics, beside others: [Dialect]) -> Dialect {
-        let document = Array(APIDescription.document((others.map(\.description) + [.operations])).utf8)
-        func page(_ path: PathPattern, _ answer: @escaping @Sendable (Call) throws(Problem) -> Response) -> Route {
-            Route(method: "GET", path: path, isRoutine: true, action: .page(answer))
+    /// - Parameters:
+    ///   - others: the dialects that are described beside it.
+    ///   - asksForKeys: whether requests need a key, which is described.
+    package static func operations(
+        readiness: Readiness, metrics: Metrics, beside others: [Dialect], asksForKeys: Bool
+    ) -> Dialect {
+        let document = Array(APIDescription.document(others.map(\.description) + [.operations], asksForKeys: asksForKeys).utf8)
+        func page(
+            _ path: PathPattern, isOpen: Bool = false, _ answer: @escaping @Sendable (Call) throws(Problem) -> Response
+        ) -> Route {
+            Route(method: "GET", path: path, isRoutine: true, isOpen: isOpen, action: .page(answer))
         }
         let ready = { @Sendable (_: Call) throws(Problem) in
             readiness.notReady.map { Response.plain(503, "\($0)\n") } ?? .plain(200, "ok\n")
@@ -16,9 +22,9 @@ extension Dialect {
         return Dialect(
             name: "excite",
             routes: [
-                page("/livez") { _ in .plain(200, "ok\n") },
-                page("/readyz", ready),
-                page("/healthz", ready),
+                page("/livez", isOpen: true) { _ in .plain(200, "ok\n") },
+                page("/readyz", isOpen: true, ready),
+                page("/healthz", isOpen: true, ready),
                 page("/models") { _ throws(Problem) in
                     guard let pool = readiness.pool else { throw Problem(.unavailable) }
                     return .json { $0.field("models", pool.models) }

@@ -18,6 +18,7 @@ extension APIDescription {
                       }
                     }
                   },
+                  \#(keyRefusals("Problem", again: "TryAgain")),
                   "503": {"$ref": "#/components/responses/TryAgain"}
                 }
               }
@@ -25,6 +26,7 @@ extension APIDescription {
             "/livez": {
               "get": {
                 "operationId": "livez",
+                "security": [],
                 "summary": "Whether the process answers at all.",
                 "responses": {"200": {"$ref": "#/components/responses/Text"}}
               }
@@ -32,6 +34,7 @@ extension APIDescription {
             "/readyz": {
               "get": {
                 "operationId": "readyz",
+                "security": [],
                 "summary": "Whether requests are served: the models are loaded, warm, and have classified their self-test images as recorded.",
                 "responses": {"200": {"$ref": "#/components/responses/Text"}, "503": {"$ref": "#/components/responses/Text"}}
               }
@@ -39,6 +42,7 @@ extension APIDescription {
             "/healthz": {
               "get": {
                 "operationId": "healthz",
+                "security": [],
                 "summary": "The same as /readyz.",
                 "responses": {"200": {"$ref": "#/components/responses/Text"}, "503": {"$ref": "#/components/responses/Text"}}
               }
@@ -47,14 +51,17 @@ extension APIDescription {
               "get": {
                 "operationId": "metrics",
                 "summary": "Metrics in Prometheus' text format 0.0.4.",
-                "responses": {"200": {"$ref": "#/components/responses/Text"}}
+                "responses": {"200": {"$ref": "#/components/responses/Text"}, \#(keyRefusals("Problem", again: "TryAgain"))}
               }
             },
             "/openapi.json": {
               "get": {
                 "operationId": "openapi",
                 "summary": "This description.",
-                "responses": {"200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}}}
+                "responses": {
+                  "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}},
+                  \#(keyRefusals("Problem", again: "TryAgain"))
+                }
               }
             }
             """#,

@@ -44,7 +44,7 @@ extension APIDescription {
     {
         let example = example.map { ", \"example\": \($0)" } ?? ""
         let content = #""content": {"application/json": {"schema": \#(schema)\#(example)}}"#
-        let refusals = [400, 404, 503].map { status in
+        let refusals = [400, 401, 404, 429, 503].map { status in
             status == 503 && id.hasPrefix("tensorflow_status")
                 ? ##""503": {"description": "Not now.", "content": {"application/json": {"schema": {"type": "object"}}}}"##
                 : ##""\##(status)": {"$ref": "#/components/responses/Error"}"##

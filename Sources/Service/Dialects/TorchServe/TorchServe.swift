@@ -31,7 +31,7 @@ extension Dialect {
                 ["POST", "PUT"].map { Route(method: $0, path: path, action: predict) }
             } + [
                 Route(
-                    method: "GET", path: "/ping", isRoutine: true,
+                    method: "GET", path: "/ping", isRoutine: true, isOpen: true,
                     action: .page { _ in
                         let isReady = readiness.notReady == nil
                         var response = Response.json { $0.field("status", isReady ? "Healthy" : "Unhealthy") }

@@ -7,6 +7,7 @@ extension APIDescription {
             "/ping": {
               "get": {
                 "operationId": "torchserve_ping",
+                "security": [],
                 "summary": "TorchServe: whether requests are served.",
                 "responses": {
                   "200": {"$ref": "#/components/responses/TorchServeHealth"},
@@ -41,6 +42,7 @@ extension APIDescription {
                       }
                     }
                   },
+                  \#(keyRefusals("TorchServeError", again: "TorchServeTryAgain")),
                   "503": {"$ref": "#/components/responses/TorchServeError"}
                 }
               }
@@ -159,6 +161,7 @@ extension APIDescription {
               },
               "400": {"$ref": "#/components/responses/TorchServeError"},
               "404": {"$ref": "#/components/responses/TorchServeError"},
+              \#(keyRefusals("TorchServeError", again: "TorchServeTryAgain")),
               "503": {"$ref": "#/components/responses/TorchServeTryAgain"}
             }
           }
