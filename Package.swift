@@ -39,7 +39,8 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ]),
+            ],
+            resources: ["html", "css", "js", "jpg"].map { .embedInCode("Page/page.\($0)") }),
         .target(name: "HTTPClient", dependencies: ["CCURL"]),
         .target(name: "ModelHub", dependencies: ["HTTPClient", "CGnuTLS"]),
         .target(

@@ -19,6 +19,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package var pool: EnginePool.Options
         package var server: ServerConfiguration
         package var deadlines: Deadlines
+        /// What there is at `/`.
+        package var page: PageContent
         /// After the signal, how long new connections are still served, so that load balancers notice.
         package var drainDelay: Duration
         /// After that, how long accepted requests may take.
@@ -26,8 +28,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
 
         package init(
             sources: @escaping @Sendable () throws -> [ModelSource], names: [String] = [], precision: Precision? = nil,
-            pool: EnginePool.Options, server: ServerConfiguration, deadlines: Deadlines = Deadlines(), drainDelay: Duration = .zero,
-            drainTimeout: Duration = .seconds(30)
+            pool: EnginePool.Options, server: ServerConfiguration, deadlines: Deadlines = Deadlines(), page: PageContent = .full,
+            drainDelay: Duration = .zero, drainTimeout: Duration = .seconds(30)
         ) {
             self.sources = sources
             self.names = names
@@ -35,6 +37,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
             self.pool = pool
             self.server = server
             self.deadlines = deadlines
+            self.page = page
             self.drainDelay = drainDelay
             self.drainTimeout = drainTimeout
         }
@@ -55,7 +58,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
         let readiness = Readiness()
         metrics.declareProcess(logWriter)
         let gateway = Gateway(
-            Dialect.all(deadlines: configuration.deadlines, readiness: readiness, metrics: metrics), readiness: readiness)
+            Dialect.all(deadlines: configuration.deadlines, readiness: readiness, metrics: metrics, page: configuration.page),
+            readiness: readiness)
         let log = RequestLog(gateway, logger: logger, metrics: metrics)
         var http = configuration.server
         http.probePaths = gateway.routinePaths

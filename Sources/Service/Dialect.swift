@@ -14,10 +14,11 @@ package struct Dialect: Sendable {
 
 extension Dialect {
     /// All that are spoken, the server's own first.
-    package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics) -> [Dialect] {
+    package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics, page: PageContent = .full) -> [Dialect] {
         let dialects: [Dialect] = [
             .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
             .torchServe(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
+            .page(page),
         ]
         return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects)]
     }

@@ -9,7 +9,7 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve models over HTTP.",
         discussion: """
-            POST an image to /classify: curl -F image=@cat.jpg localhost:8080/classify. Also: GET /models, /metrics, /openapi.json, and \
+            POST an image to /classify: curl -F image=@cat.jpg localhost:8080/classify, or open / in a browser. Also: GET /models, /metrics, /openapi.json, and \
             the probes /livez, /readyz, /healthz.
 
             Nothing needs tuning. Images that wait while the engine computes run together; by --queue a second's work may wait, and what \
@@ -69,7 +69,8 @@ struct Serve: AsyncParsableCommand {
             sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, names: modelName,
             precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions),
             server: serverOptions.configuration,
-            deadlines: poolOptions.deadlines, drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
+            deadlines: poolOptions.deadlines, page: serverOptions.page, drainDelay: .seconds(drainDelay),
+            drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
         var quiet = Logger(label: "excite.lifecycle")
         quiet.logLevel = .error
