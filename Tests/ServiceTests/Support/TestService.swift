@@ -21,7 +21,7 @@ final class TestService {
     ///   - phase: where the server is in its life; while it loads there is no pool.
     ///   - dialects: spoken beside `/classify`.
     init(
-        _ phase: Readiness.Phase = .ready, deadlines: Deadlines = .init(), dialects: [Dialect] = [],
+        _ phase: Readiness.Phase = .ready, deadlines: Deadlines = .init(), dialects: [Dialect] = [], page: PageContent = .full,
         options change: (inout EnginePool.Options) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
@@ -35,7 +35,8 @@ final class TestService {
         var configuration = ServerConfiguration()
         configuration.port = 0
         configure(&configuration)
-        let gateway = Gateway(Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics) + dialects, readiness: readiness)
+        let gateway = Gateway(
+            Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics, page: page) + dialects, readiness: readiness)
         let log = RequestLog(gateway, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
         self.gateway = gateway
         server = try Server(
