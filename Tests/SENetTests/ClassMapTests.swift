@@ -37,39 +37,37 @@ struct ClassMapTests {
         }
     }
 
-    @Test("are the last feature map, weighted: what a plan that ends there gives")
-    func weighted() throws {
-        func network(_ operations: [SENet.Operation]) -> Network { Network(name: "net", inputChannels: 3, operations: operations) }
-        let image = formulaImages(1, height: 9, width: 7)
-        let features = [
-            Operation("conv", .convolution(Convolution(inputs: 3, outputs: 24, kernel: 3)), inputs: ["input"]),
-            Operation("conv.act", .activation(.relu), inputs: ["conv"]),
-        ]
-        // A 1 x 1 convolution with the classifier's weights, and none of its bias.
-        let head = [
-            Operation("pool", .globalPooling(.average), inputs: ["conv.act"]),
-            Operation("fc", .linear(Linear(inputs: 24, outputs: 5)), inputs: ["pool"]),
-        ]
-        let whole = network(features + head)
-        let weight = WeightFormula.values(try #require(whole.parameters.first { $0.name == "fc.weight" }))
-        let plan = try Plan(network: whole, checkpoint: .madeUp, height: 9, width: 7, kernels: .prepared())
-        let last = try Plan(network: network(features), checkpoint: .madeUp, height: 9, width: 7, kernels: .prepared())
-        var map: [[Float]] = []
-        let seeing = try Session(plan: last, threads: 1, largestBatch: 1)
-        image[0].withUnsafeBufferPointer { from in _ = seeing.input(0).update(from: from) }
-        seeing.run(images: 1) { value in
-            if value.index == last.images.count - 1 { value.forEachChannel { _, numbers in map.append(Array(numbers)) } }
-        }
-        #expect(map.count == 24)
-        let session = try Session(plan: plan, threads: 2, largestBatch: 1)
-        _ = session.logits(of: image)
-        for output in 0..<5 {
-            let found = try #require(session.classMap(0, of: output))
-            #expect(found.height == map[0].count / found.width)
-            for (pixel, value) in found.values.enumerated() {
-                let products = (0..<24).map { Double(weight[output * 24 + $0]) * Double(map[$0][pixel]) }
-                let size = products.reduce(1e-3) { $0 + abs($1) }
-                #expect(abs(products.reduce(0, +) - Double(value)) < 1e-5 * size)
+    /// PyTorch's maps for one network.
+    struct Recorded: Decodable {
+        var inputShape: [Int]
+        var float32Error: Double
+        var maxAbs: Double
+        var height: Int
+        var width: Int
+        /// By image and class, (height, width).
+        var maps: [[[Double]]]
+    }
+
+    static let cases = GoldenCase.all(in: Fixtures.folder.appending(path: "maps"))
+
+    @Test("there are networks to test") func complete() { #expect(Self.cases.count == 4) }
+
+    @Test("are PyTorch's, within the tolerance of logits", arguments: cases, Kernels.availableForFloat32)
+    func pytorch(_ test: GoldenCase, _ instructionSet: String) throws {
+        let recorded = try JSONDecoder.snakeCase.decode(Recorded.self, from: test.data)
+        let shape = recorded.inputShape
+        let plan = try Plan.byFormula(test.configuration, height: shape[2], width: shape[3], kernels: .prepared(instructionSet))
+        let tolerance = Golden(
+            inputShape: shape, float32Error: recorded.float32Error, maxAbs: recorded.maxAbs, top5: [], logits: []
+        ).tolerance(isWinograd: plan.summaries.contains { $0.algorithm.hasPrefix("winograd") })
+        let session = try Session(plan: plan, threads: 2, largestBatch: shape[0])
+        _ = session.logits(of: formulaImages(shape[0], height: shape[2], width: shape[3]))
+        for (index, classes) in recorded.maps.enumerated() {
+            for (output, reference) in classes.enumerated() {
+                let map = try #require(session.classMap(index, of: output))
+                #expect(map.height == recorded.height && map.width == recorded.width && map.values.count == reference.count)
+                let error = zip(map.values, reference).map { abs(Double($0) - $1) }.max() ?? .infinity
+                #expect(error <= tolerance, "off by \(error), allowed \(tolerance)")
             }
         }
     }
@@ -82,7 +80,8 @@ struct ClassMapTests {
             return try Plan(network: network, checkpoint: .madeUp, height: 8, width: 8, kernels: .prepared())
         }
         let classifier = Operation("fc", .linear(Linear(inputs: 24, outputs: 5)), inputs: ["pool"])
-        let size = try plan([]).summaries.last?.output.height ?? 0
+        // The convolution keeps the size, as its padding is half its kernel.
+        let size = 8
         let window = Operation("pool", .pooling(Pooling(operator: .average, kernel: size, stride: 1)), inputs: ["conv"])
         let image = formulaImages(1, height: 8, width: 8)
         let whole = try Session(plan: plan([window, classifier]), threads: 1, largestBatch: 1)
