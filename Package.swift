@@ -61,7 +61,9 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"],
-            exclude: ["Fixtures", "make_features.py", "make_gates.py", "make_logits.py", "make_maps.py", "make_operations.py", "make_variants.py"]),
+            exclude: [
+                "Fixtures", "make_features.py", "make_gates.py", "make_logits.py", "make_maps.py", "make_operations.py", "make_variants.py",
+            ]),
         .testTarget(
             name: "ModelImportTests", dependencies: ["ModelImport", "SENet"], exclude: ["Fixtures", "make_imports.py"]),
         .testTarget(

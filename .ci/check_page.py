@@ -4,8 +4,9 @@
 Checks choosing, dropping and pasting pictures, a broken one, several, labels and maps, an overload, a phone's width, dark mode, keys, that the
 clipboard may be refused, and that nothing is asked of another host, moves when an answer comes, or is told on the browser's console.
 """
-import base64, json, os, subprocess, sys, tempfile, threading, time, urllib.request
+import base64, json, os, shutil, subprocess, sys, tempfile, threading, time, urllib.request
 from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -64,7 +65,9 @@ class Page:
                          "--use-fake-device-for-media-stream"]:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options)
+        # Named, so that selenium looks for none elsewhere.
+        options.binary_location = shutil.which("chromium")
+        self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
         self.shots, self.address = shots, address
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride", dict(width=width, height=height, deviceScaleFactor=1, mobile=width < 500))
@@ -95,7 +98,9 @@ class Page:
 
     def fits(self):
         wide = self.driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"the page is {wide} pixels wider than the window"
+        outside = self.driver.execute_script(
+            "return [...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))")
+        assert wide <= 0, f"the page is {wide} pixels wider than the window: {outside[:5]}"
 
     def end(self, statuses=()):
         """Nothing moved by itself, nothing was asked of others, nothing is wrong."""

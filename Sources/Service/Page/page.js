@@ -87,7 +87,7 @@ class Card {
     this.part(".close").setAttribute("aria-label", `Remove ${file.name}`);
     this.part(".close").addEventListener("click", () => this.remove());
     const strength = this.part(".strength input");
-    strength.addEventListener("input", () => { this.part(".map").style.opacity = strength.value / 100; });
+    strength.addEventListener("input", () => this.setStrength());
     this.grid = new GateGrid(this.part(".gates canvas"), this.part(".gates .at"));
     $("#results").prepend(this.root);
   }
@@ -193,11 +193,19 @@ class Card {
     this.part(".times").setAttribute("aria-label", stages.map(stage => `${stage} ${milliseconds(times[stage])}`).join(", "));
   }
 
+  /** The stronger the map, the grayer the picture under it. */
+  setStrength() {
+    const part = this.part(".map").hidden ? 0 : this.part(".strength input").value / 100;
+    this.part(".map").style.opacity = part;
+    this.part(".picture").style.setProperty("--strength", part);
+  }
+
   /** Lays where a class is seen over the crop: the least of its values is clear, the most is orange. */
   showMap(map) {
     const canvas = this.part(".map");
     canvas.hidden = !map;
     this.part(".strength input").disabled = !map;
+    this.setStrength();
     for (const button of this.root.querySelectorAll(".labels button")) {
       button.setAttribute("aria-pressed", String(map?.index === Number(button.dataset.index)));
       button.disabled = !map;
@@ -215,7 +223,6 @@ class Card {
       pixels.data.set([255, 90 + 120 * part, 20, 235 * part], 4 * index);
     });
     canvas.getContext("2d").putImageData(pixels, 0, 0);
-    canvas.style.opacity = this.part(".strength input").value / 100;
     this.part(".legend").textContent =
       `Orange speaks for “${map.label}”: ${short(least)} to ${short(most)} over ${map.width} × ${map.height} places.`;
   }
@@ -323,7 +330,7 @@ function compare() {
   difference.show(gates, gate => gate.values, value => 2 * value);
   const all = gates.flatMap(({ name, values }) => values.map((value, channel) => ({ name, value, channel })));
   const { name, value, channel } = all.reduce((most, next) => Math.abs(next.value) > Math.abs(most.value) ? next : most);
-  difference.text.textContent = `They part most in ${name}, channel ${channel}: by ${value.toFixed(3)}.`;
+  difference.text.textContent = `They part most in ${name}, channel ${channel}: by ${Math.abs(value).toFixed(3)}, more open in the ${value > 0 ? "first" : "second"}.`;
 }
 
 // The command line
