@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Drives the page at / in a real browser: check_page.py PROGRAM [SCREENSHOTS]. Needs Debian's chromium and chromium-driver, and selenium.
+"""Drives the page at / in a real browser: check_page.py PROGRAM [SCREENSHOTS]. Needs Debian's chromium and chromium-driver, selenium
+and, for what screen readers need, axe-playwright-python.
 
 Checks choosing, dropping and pasting pictures, a broken one, several, labels and maps, an overload, a phone's width, dark mode, keys, that the
 clipboard may be refused, and that nothing is asked of another host, moves when an answer comes, or is told on the browser's console.
 """
-import base64, json, os, shutil, subprocess, sys, tempfile, threading, time, urllib.request
+import base64, importlib.util, json, os, shutil, subprocess, sys, tempfile, threading, time, urllib.request
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -102,6 +103,17 @@ class Page:
             "return [...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))")
         assert wide <= 0, f"the page is {wide} pixels wider than the window: {outside[:5]}"
 
+    def accessible(self):
+        """What axe-core finds, where axe-playwright-python is installed: it brings the script."""
+        specification = importlib.util.find_spec("axe_playwright_python")
+        if specification is None: return print("axe-core is left out: axe-playwright-python is not installed")
+        script = open(f"{specification.submodule_search_locations[0]}/axe.min.js").read()
+        # The page's own policy lets nobody add a script to it: the driver does so all the same.
+        self.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": script})
+        found = self.driver.execute_async_script("axe.run().then(arguments[0])")["violations"]
+        assert not found, "\n".join(f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]} ({len(rule['nodes'])})" for rule in found)
+        print("axe-core finds nothing")
+
     def end(self, statuses=()):
         """Nothing moved by itself, nothing was asked of others, nothing is wrong."""
         shifts = self.driver.execute_script("return window.shifts")
@@ -164,6 +176,7 @@ def check_pictures(address, shots):
     page.wait(lambda: any(path.get_attribute("d") for path in page.find(".chart path")))
     time.sleep(4.5)
     page.fits()
+    page.accessible()
     page.shoot("several")
     page.end([400])
 
@@ -175,6 +188,7 @@ def check_example(address, shots, name, **options):
     page.answered(1)
     assert page.text(".labels button").startswith("espresso"), page.text(".labels")
     page.fits()
+    page.accessible()
     page.shoot(name)
     page.end()
 
