@@ -87,6 +87,20 @@ struct ExplanationTests {
         #expect(answer.results[2]["input"] as? NSDictionary == alone.json["input"] as? NSDictionary)
     }
 
+    @Test("says so where a network has no maps")
+    func none() throws {
+        let network = Network(
+            name: "maximum", inputChannels: 3,
+            operations: [
+                SENet.Operation("conv", .convolution(Convolution(inputs: 3, outputs: 24, kernel: 3)), inputs: ["input"]),
+                SENet.Operation("pool", .globalPooling(.max), inputs: ["conv"]),
+                SENet.Operation("fc", .linear(Linear(inputs: 24, outputs: 5)), inputs: ["pool"]),
+            ])
+        let model = try TinyModel(network).load()
+        let problem = #expect(throws: Problem.self) { try MappedClass("1", of: model) }
+        #expect(problem?.status == 400 && problem?.code == "no_map")
+    }
+
     @Test("encodes as Foundation does", arguments: 0..<20)
     func base64(count: Int) {
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: 37 * $0 + 251) }

@@ -220,7 +220,7 @@ class Card {
     const pixels = new ImageData(map.width, map.height);
     values.forEach((value, index) => {
       const part = most > least ? (value - least) / (most - least) : 0;
-      pixels.data.set([255, 90 + 120 * part, 20, 235 * part], 4 * index);
+      pixels.data.set([255, 110, 0, 235 * part], 4 * index);
     });
     canvas.getContext("2d").putImageData(pixels, 0, 0);
     this.part(".legend").textContent =
