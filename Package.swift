@@ -39,7 +39,8 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ]),
+            ],
+            resources: ["html", "css", "js", "jpg"].map { .embedInCode("Page/page.\($0)") }),
         .target(name: "HTTPClient", dependencies: ["CCURL"]),
         .target(name: "ModelHub", dependencies: ["HTTPClient", "CGnuTLS"]),
         .target(
@@ -60,7 +61,9 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "SENetTests", dependencies: ["SENet", "CAllocationCounter"],
-            exclude: ["Fixtures", "make_features.py", "make_gates.py", "make_logits.py", "make_operations.py", "make_variants.py"]),
+            exclude: [
+                "Fixtures", "make_features.py", "make_gates.py", "make_logits.py", "make_maps.py", "make_operations.py", "make_variants.py",
+            ]),
         .testTarget(
             name: "ModelImportTests", dependencies: ["ModelImport", "SENet"], exclude: ["Fixtures", "make_imports.py"]),
         .testTarget(

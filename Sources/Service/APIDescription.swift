@@ -2,6 +2,8 @@
 package struct APIDescription: Sendable {
     /// A member a path: its methods.
     var paths = ""
+    /// Methods, as members of a path's object, by path: beside those that another dialect has there.
+    var methods: [String: String] = [:]
     /// Members of `components.responses`, under names that no other dialect has.
     var responses = ""
     /// Members of `components.schemas`, under names that no other dialect has.
@@ -34,7 +36,15 @@ extension APIDescription {
     static func document(_ parts: [APIDescription], asksForKeys: Bool) -> String {
         let security = asksForKeys ? #""security": [{"bearer": []}, {"key": []}],"# : ""
         func members(_ texts: [String]) -> String { texts.filter { !$0.isEmpty }.joined(separator: ",\n") }
-        let paths = members(parts.map(\.paths))
+        var paths = members(parts.map(\.paths))
+        for (path, methods) in parts.flatMap(\.methods).sorted(by: { $0.key < $1.key }) {
+            let start = "\"\(path)\": {"
+            if let there = paths.firstRange(of: start) {
+                paths.insert(contentsOf: "\n\(methods),", at: there.upperBound)
+            } else {
+                paths = members([paths, "\(start)\n\(methods)\n}"])
+            }
+        }
         let responses = members([sharedResponses] + parts.map(\.responses))
         let schemas = members([sharedSchemas] + parts.map(\.schemas))
         return #"""

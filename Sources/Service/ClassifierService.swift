@@ -23,6 +23,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package var origins: AllowedOrigins
         /// Nil where everybody may ask; read again at SIGHUP.
         package var keys: APIKeys?
+        /// What there is at `/`.
+        package var page: PageContent
         /// After the signal, how long new connections are still served, so that load balancers notice.
         package var drainDelay: Duration
         /// After that, how long accepted requests may take.
@@ -31,7 +33,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package init(
             sources: @escaping @Sendable () throws -> [ModelSource], names: [String] = [], precision: Precision? = nil,
             pool: EnginePool.Options, server: ServerConfiguration, deadlines: Deadlines = Deadlines(),
-            origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil, drainDelay: Duration = .zero,
+            origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil, page: PageContent = .full, drainDelay: Duration = .zero,
             drainTimeout: Duration = .seconds(30)
         ) {
             self.sources = sources
@@ -42,6 +44,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
             self.deadlines = deadlines
             self.origins = origins
             self.keys = keys
+            self.page = page
             self.drainDelay = drainDelay
             self.drainTimeout = drainTimeout
         }
@@ -63,7 +66,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
         metrics.declareProcess(logWriter)
         let gateway = Gateway(
             Dialect.all(
-                deadlines: configuration.deadlines, readiness: readiness, metrics: metrics, asksForKeys: configuration.keys != nil),
+                deadlines: configuration.deadlines, readiness: readiness, metrics: metrics, asksForKeys: configuration.keys != nil,
+                page: configuration.page),
             readiness: readiness, origins: configuration.origins, keys: configuration.keys)
         let log = RequestLog(gateway, logger: logger, metrics: metrics)
         var http = configuration.server

@@ -16,11 +16,13 @@ extension Dialect {
     /// All that are spoken, the server's own first.
     ///
     /// - Parameter asksForKeys: whether requests need a key, which is described.
-    package static func all(deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false) -> [Dialect] {
+    package static func all(
+        deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false, page: PageContent = .full
+    ) -> [Dialect] {
         let dialects: [Dialect] = [
             .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
             .torchServe(deadlines: deadlines, readiness: readiness),
-            .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
+            .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines), .page(page),
         ]
         return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects, asksForKeys: asksForKeys)]
     }

@@ -122,9 +122,9 @@ package struct Gateway: Sendable {
     /// The name of the key that a request came with.
     func keyName(of head: RequestHead) -> String? { keys?.key(of: head)?.name }
 
-    /// Whether no key is asked for: probes have none.
+    /// Whether no key is asked for: probes have none, and browsers none when they ask for the page.
     private func isOpen(_ head: RequestHead) -> Bool {
-        keys == nil || match(head.path)?.methods.values.contains(where: \.route.isOpen) == true
+        keys == nil || match(head.path)?.methods[head.method == "HEAD" ? "GET" : head.method]?.route.isOpen == true
     }
 
     private func preflight(_ head: RequestHead) -> Response? {

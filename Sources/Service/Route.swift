@@ -8,7 +8,7 @@ package struct Route: Sendable {
     package var path: PathPattern
     /// Asked every few seconds by machines, as probes and scrapes are: told in the log only to those who ask for it.
     package var isRoutine = false
-    /// Answered without a key, too: a probe.
+    /// Answered without a key, too: a probe, or the page.
     var isOpen = false
     var action: Action
 

@@ -58,6 +58,19 @@ public final class Session {
         return UnsafeBufferPointer(start: vector, count: classifier.inputs)
     }
 
+    /// Where in image `index` of the last batch the class `output`, its place among the logits, is seen: computed by the thread that asks, from
+    /// what the run has left. Valid to ask for until the next input is written, to this or another session of the workspace. Nil where the plan
+    /// has no class maps.
+    public func classMap(_ index: Int, of output: Int) -> ClassMap? {
+        precondition(index < largestBatch && (0..<plan.classes).contains(output))
+        guard let classifier = plan.classifier, let (id, value) = plan.classifiedImage else { return nil }
+        let numbers = plan.memory.offsets.withUnsafeBufferPointer { offsets in
+            classifier.numbers(of: output, in: frame(step: plan.steps.count - 1, image: index, offsets, thread: 0))
+        }
+        let bytes = UnsafeRawPointer(image(index) + plan.memory.offsets[id.index])
+        return ClassMap(output, of: value, at: bytes, weights: numbers.weights, bias: numbers.bias)
+    }
+
     /// Calls `body` for each of the first `images` images with its index and its input, on all threads of the team.
     public func fill(images: Int, _ body: (Int, UnsafeMutableBufferPointer<Float>) -> Void) {
         team.perform { _ in

@@ -126,6 +126,39 @@ struct FusedNetwork: Sendable {
         return append(value.name, .channelSums, of: image, makes: value)
     }
 
+    /// The image that the output is a linear layer of, over the means of its channels; nil where the network does not end so.
+    var classifiedImage: ValueID? {
+        guard let last = operations.last, last.output == output, case .linear(_, let pixels, activation: nil) = last.kind else {
+            return nil
+        }
+        return pixels == nil ? image(averagedTo: last.input) : image(summedTo: last.input)
+    }
+
+    private func image(summedTo sums: ValueID) -> ValueID? {
+        for operation in operations {
+            switch operation.kind {
+            case .channelSums where operation.output == sums: return operation.input
+            case .convolution(let convolution) where convolution.sums == sums: return operation.output
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    private func image(averagedTo means: ValueID) -> ValueID? {
+        guard let operation = operations.first(where: { $0.output == means }) else { return nil }
+        let shape = self[operation.input].shape
+        switch operation.kind {
+        case .mean: return image(summedTo: operation.input)
+        case .recoding: return image(averagedTo: operation.input)
+        case .pooling(let pooling):
+            // A window that is the whole image.
+            let isWhole = pooling.kernel == shape.height && pooling.kernel == shape.width && pooling.padding == 0
+            return pooling.operator == .average && isWhole ? operation.input : nil
+        default: return nil
+        }
+    }
+
     /// How many bands a convolution's sums have is known once its algorithm is.
     mutating func setBands(_ bands: Int, of sums: ValueID) { values[sums.index].bands = bands }
 }

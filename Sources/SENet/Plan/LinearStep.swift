@@ -50,6 +50,16 @@ struct LinearStep: WeightedStep {
         }
     }
 
+    /// The weights of one output, one an input, as `run` reads them, and its bias.
+    func numbers(of output: Int, in frame: Frame) -> (weights: [Float], bias: Float) {
+        let weights = (0..<inputs).map { input in
+            let at = (output / Shape.block * inputs + input) * Shape.block + output % Shape.block
+            return isExact
+                ? Float(bitPattern: UInt32(frame.weights.assumingMemoryBound(to: UInt16.self)[at]) << 16) : frame.floatWeights()[at]
+        }
+        return (weights, frame.floatWeights(packedFloats)[output])
+    }
+
     var tensors: [Parameter] { layer.all }
 
     /// What the packed weights take, in floats and whole cache lines.

@@ -60,7 +60,7 @@ extension MemoryPlan {
 }
 
 extension FusedNetwork {
-    /// Of every value: the input lives from the start, the output for ever.
+    /// Of every value: the input lives from the start, the output for ever, and so does the image that it is made of, for class maps.
     ///
     /// - Throws: `ModelError.network` naming a value that nothing makes, or that is made twice or read before.
     fileprivate func lifetimes() throws(ModelError) -> [MemoryPlan.Lifetime] {
@@ -78,7 +78,7 @@ extension FusedNetwork {
                 lifetimes[value.index] = MemoryPlan.Lifetime(byteCount: self[value].byteCount, first: index, last: index)
             }
         }
-        lifetimes[output.index]?.last = operations.count
+        for value in [output, classifiedImage].compactMap({ $0 }) { lifetimes[value.index]?.last = operations.count }
         return try lifetimes.enumerated().map { (index, lifetime) throws(ModelError) in
             guard let lifetime else { throw .network("nothing makes the value '\(values[index].name)'") }
             return lifetime

@@ -21,6 +21,12 @@ public final class Plan: Sendable {
     /// The last step, where it is the layer that makes the output: what it reads is still there when the session has run.
     let classifier: LinearStep?
 
+    /// Whether there are class maps: whether the network ends in global average pooling and a linear layer.
+    public var hasClassMaps: Bool { classifiedImage != nil }
+
+    /// What the classifier reads the means of; it is still there when the session has run, too. Nil where the network does not end so.
+    let classifiedImage: (id: ValueID, value: Value)?
+
     /// The images that steps make, in order.
     let images: [ImagePlace]
 
@@ -87,6 +93,7 @@ public final class Plan: Sendable {
         (inputShape, classes) = (fused[fused.input].shape, fused[fused.output].shape.channels)
         gates = fused.gates
         classifier = (steps.last as? LinearStep).flatMap { [output = fused.output] in $0.output == output ? $0 : nil }
+        classifiedImage = fused.classifiedImage.map { [fused] in ($0, fused[$0]) }
         images = fused.imageValues.map { value in
             ImagePlace(step: fused.operations.firstIndex { $0.output == value } ?? 0, value: value, description: fused[value])
         }

@@ -12,12 +12,17 @@ struct ObservedValue {
     }
 
     /// Calls `body` with each channel and the numbers that its pixels stand for.
-    func forEachChannel(_ body: (Int, UnsafeBufferPointer<Float>) -> Void) {
-        let (pixels, block) = (value.shape.pixels, Shape.block)
+    func forEachChannel(_ body: (Int, UnsafeBufferPointer<Float>) -> Void) { value.forEachChannel(at: bytes, body) }
+}
+
+extension Value {
+    /// Calls `body` with each channel and the numbers that its pixels, which lie at `bytes` in the blocked layout, stand for.
+    func forEachChannel(at bytes: UnsafeRawPointer, _ body: (Int, UnsafeBufferPointer<Float>) -> Void) {
+        let (pixels, block) = (shape.pixels, Shape.block)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: pixels) { numbers in
-            for channel in 0..<value.shape.channels {
+            for channel in 0..<shape.channels {
                 let first = channel / block * pixels * block + channel % block
-                switch value.encoding {
+                switch encoding {
                 case .float32:
                     let elements = bytes.assumingMemoryBound(to: Float.self) + first
                     for pixel in 0..<pixels { numbers[pixel] = elements[pixel * block] }

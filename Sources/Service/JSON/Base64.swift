@@ -3,7 +3,7 @@ enum Base64 {
     /// 64 for what is passed over, 255 for what is none.
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: 255, count: 256)
-        for (value, character) in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8.enumerated() {
+        for (value, character) in alphabet.enumerated() {
             values[Int(character)] = UInt8(value)
         }
         values[Int(UInt8(ascii: "-"))] = 62
@@ -11,6 +11,25 @@ enum Base64 {
         for blank in [0x20, 0x0A, 0x0D, 0x09] { values[blank] = 64 }
         return values
     }()
+
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    /// Padded.
+    static func encode(_ bytes: [UInt8]) -> String {
+        let count = (bytes.count + 2) / 3 * 4
+        return String(unsafeUninitializedCapacity: count) { text in
+            for group in 0..<count / 4 {
+                let at = 3 * group
+                let left = bytes.count - at
+                let bits = UInt32(bytes[at]) << 16 | (left > 1 ? UInt32(bytes[at + 1]) << 8 : 0) | (left > 2 ? UInt32(bytes[at + 2]) : 0)
+                for character in 0..<4 {
+                    let isPadding = character > left
+                    text[4 * group + character] = isPadding ? UInt8(ascii: "=") : alphabet[Int(bits >> (18 - 6 * character) & 63)]
+                }
+            }
+            return count
+        }
+    }
 
     /// What base64 in either alphabet stands for, padded or not, with blanks and line breaks; as it stands in a JSON string, where slashes and
     /// line breaks may be escaped.

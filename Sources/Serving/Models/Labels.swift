@@ -61,6 +61,18 @@ public struct Labels: Sendable {
         }
     }
 
+    /// The class that is called so: by its short name, else by its name for people, else by a synonym; nil where none is, or several are.
+    public func index(of name: String) -> Int? {
+        func find(_ isCalled: (Int) -> Bool) -> [Int] { names.indices.filter(isCalled) }
+        let wanted = name.lowercased()
+        let found = [
+            find { names[$0].lowercased() == wanted }, find { unique[$0].lowercased() == wanted },
+            find { spoken[$0].lowercased() == wanted },
+            find { synonyms[$0].contains { $0.lowercased() == wanted } },
+        ].first { !$0.isEmpty }
+        return found?.count == 1 ? found?.first : nil
+    }
+
     /// A file's classes, one a line in the classifier's order: a WordNet id and a description, or a name alone.
     ///
     /// - Throws: `ModelError.file` if it cannot be read or has an empty line between others.

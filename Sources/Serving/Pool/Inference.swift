@@ -1,4 +1,5 @@
 import Imaging
+import SENet
 
 /// The answer for one input.
 public struct Inference: Sendable {
@@ -17,6 +18,10 @@ public struct Inference: Sendable {
     public var gates: [GateValues]?
     /// Where they were asked for: what the classifier reads, `plan.featureCount` numbers.
     public var features: [Float]?
+    /// Where it was asked for: the 8-bit crop that the network saw, as a PNG file. Nil for a tensor.
+    public var input: [UInt8]?
+    /// Where it was asked for: where the class is seen.
+    public var map: ClassMap?
 
     /// The `count` most probable classes, best first: fewer where there are fewer classes.
     ///

@@ -21,6 +21,14 @@ extension Array: EncodedTensor where Element == Float {
     public func withBytes<Output>(_ body: (UnsafeRawBufferPointer) throws -> Output) rethrows -> Output { try withUnsafeBytes(body) }
 }
 
+/// Which class a class map is of.
+public enum MappedClass: Sendable, Equatable {
+    /// The most probable.
+    case best
+    /// By its place among the logits.
+    case index(Int)
+}
+
 /// Inputs for one model, which are accepted or refused together.
 public struct InferenceRequest: Sendable {
     public enum Input: Sendable {
@@ -37,6 +45,10 @@ public struct InferenceRequest: Sendable {
     public var wantsGates: Bool
     /// Whether the answer holds the image's features; only a model whose plan has them gives any.
     public var wantsFeatures = false
+    /// Whether the answer holds each image as the network saw it.
+    public var wantsInput = false
+    /// The class whose map the answer holds; only a model whose plan has class maps gives any.
+    public var map: MappedClass?
     /// When nobody waits for the answer any more.
     public var deadline: ContinuousClock.Instant?
     /// Who asks: an address, say. What it has in flight is held to one client's share; empty where there is but one.

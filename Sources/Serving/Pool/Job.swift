@@ -44,17 +44,18 @@ enum Preparation: Sendable {
 
 /// What goes into a session.
 enum PreparedInput: Sendable {
-    /// What the network sees of an image, and how long it took to decode, resize and crop it.
-    case crop(DecodedImage, decode: Duration)
+    /// What the network sees of an image, how long it took to decode, resize and crop it, and the crop as a file where that is asked for.
+    case crop(DecodedImage, decode: Duration, png: [UInt8]?)
     case tensor(any EncodedTensor)
 
-    var image: ImageDescription? { if case .crop(let crop, _) = self { crop.description } else { nil } }
-    var decode: Duration? { if case .crop(_, let decode) = self { decode } else { nil } }
+    var image: ImageDescription? { if case .crop(let crop, _, _) = self { crop.description } else { nil } }
+    var decode: Duration? { if case .crop(_, let decode, _) = self { decode } else { nil } }
+    var png: [UInt8]? { if case .crop(_, _, let png) = self { png } else { nil } }
 
     /// - Parameter input: (3, height, width), row-major.
     func write(to input: UnsafeMutableBufferPointer<Float>, _ preprocessing: Preprocessing) {
         switch self {
-        case .crop(let crop, _): preprocessing.normalize(crop.image, into: input)
+        case .crop(let crop, _, _): preprocessing.normalize(crop.image, into: input)
         case .tensor(let values): values.withBytes { UnsafeMutableRawBufferPointer(input).copyMemory(from: $0) }
         }
     }
@@ -67,6 +68,8 @@ final class PendingRequest: Sendable {
     let model: Model
     let wantsGates: Bool
     let wantsFeatures: Bool
+    let wantsInput: Bool
+    let map: MappedClass?
     let deadline: ContinuousClock.Instant?
     let client: String
     /// What it asks of ordinary decoders, as estimated.
@@ -79,6 +82,8 @@ final class PendingRequest: Sendable {
         model = request.model
         wantsGates = request.wantsGates
         wantsFeatures = request.wantsFeatures
+        wantsInput = request.wantsInput
+        map = request.map
         deadline = request.deadline
         client = request.client
         self.ordinaryDecode = ordinaryDecode

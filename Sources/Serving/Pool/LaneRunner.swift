@@ -107,7 +107,8 @@ extension EnginePool {
                     Inference(
                         logits: logits, image: job.stage.image, decode: decode ?? .zero, queue: queue, inference: inference,
                         batchSize: jobs.count, gates: gates[index],
-                        features: job.request.wantsFeatures ? session.features(index).map { Array($0) } : nil)))
+                        features: job.request.wantsFeatures ? session.features(index).map { Array($0) } : nil, input: job.stage.png,
+                        map: job.request.map.flatMap { session.classMap(index, of: $0.index(logits)) })))
         }
     }
 
@@ -115,6 +116,16 @@ extension EnginePool {
     private func finishRun(_ state: inout PoolState, _ lane: Lane) {
         state.lanes[lane.index].finishRun()
         if state.models.isAnyWaiting { lane.work.broadcast() }
+    }
+}
+
+extension MappedClass {
+    /// - Parameter logits: of a network that has at least one class.
+    fileprivate func index(_ logits: [Float]) -> Int {
+        switch self {
+        case .best: logits.max().flatMap { logits.firstIndex(of: $0) } ?? 0
+        case .index(let index): index
+        }
     }
 }
 

@@ -10,7 +10,7 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve models over HTTP.",
         discussion: """
-            POST an image to /classify: curl -F image=@cat.jpg localhost:8080/classify. Also: GET /models, /metrics, /openapi.json, and \
+            POST an image to /classify: curl -F image=@cat.jpg localhost:8080/classify, or open / in a browser. Also: GET /models, /metrics, /openapi.json, and \
             the probes /livez, /readyz, /healthz.
 
             Nothing needs tuning. Images that wait while the engine computes run together; by --queue a second's work may wait, and what \
@@ -78,7 +78,7 @@ struct Serve: AsyncParsableCommand {
         let configuration = ClassifierService.Configuration(
             sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, names: modelName,
             precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions), server: server,
-            deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys,
+            deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys, page: serverOptions.page,
             drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
         var quiet = Logger(label: "excite.lifecycle")

@@ -23,6 +23,15 @@ func environment<Value: ExpressibleByArgument>(_ option: String) -> [Value] {
     }
 }
 
+/// The same for a flag: 1 or true sets it, 0 or false does not.
+func environmentFlag(_ option: String) -> Bool {
+    switch environmentText(option)?.lowercased() {
+    case nil, "0", "false": false
+    case "1", "true": true
+    case let text?: exitForEnvironment(option, "'\(text)' is not 1, true, 0 or false")
+    }
+}
+
 /// Variables that look like ours and are no option's: misspelt, most likely.
 func unknownEnvironmentVariables() throws -> [String] {
     // Read by the engine itself, for experiments.

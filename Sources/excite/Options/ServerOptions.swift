@@ -76,6 +76,12 @@ struct ServerOptions: ParsableArguments {
             """)
     var idleTimeout: Double = environment("idle-timeout", default: 75)
 
+    @Flag(help: "No page for people at /.")
+    var noPage: Bool = environmentFlag("no-page")
+
+    @Flag(help: "The page at / without the charts of what the server does.")
+    var noPageMetrics: Bool = environmentFlag("no-page-metrics")
+
     func validate() throws {
         try require("--max-body", maxBody, in: 1024...1 << 30, "bytes")
         try require("--max-pending-bytes", maxPendingBytes, in: maxBody...1 << 40, "bytes, and no less than --max-body")
@@ -93,6 +99,11 @@ struct ServerOptions: ParsableArguments {
             throw ValidationError("--tls-client-ca needs --tls-certificate and --tls-key.")
         }
         try require("--idle-timeout", idleTimeout, above: 0, upTo: 3600, "seconds")
+    }
+
+    var page: PageContent {
+        if noPage { return .none }
+        return noPageMetrics ? .withoutMetrics : .full
     }
 
     private var clientConnections: Int? { maxClientConnections ?? environment("max-client-connections") }

@@ -22,7 +22,7 @@ final class TestService {
     ///   - dialects: spoken beside `/classify`.
     init(
         _ phase: Readiness.Phase = .ready, deadlines: Deadlines = .init(), dialects: [Dialect] = [], origins: AllowedOrigins = .init(),
-        keys: APIKeys? = nil,
+        keys: APIKeys? = nil, page: PageContent = .full,
         options change: (inout EnginePool.Options) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
@@ -37,7 +37,7 @@ final class TestService {
         configuration.port = 0
         configure(&configuration)
         let gateway = Gateway(
-            Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil) + dialects,
+            Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil, page: page) + dialects,
             readiness: readiness, origins: origins, keys: keys)
         let log = RequestLog(gateway, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
         self.gateway = gateway

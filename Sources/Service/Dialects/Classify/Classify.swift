@@ -13,6 +13,8 @@ extension Dialect {
                         let query = try ClassifyQuery(call.head, pool)
                         var request = try call.request(to: query.model, deadlines)
                         request.wantsGates = query.gates != nil
+                        request.wantsInput = query.showsInput
+                        request.map = query.map
                         return Intake(request: request) { (request, inference) throws(Problem) in
                             inference.inputs = try request.images(["image"]).map { .image($0) }
                             let receive = request.received
@@ -35,6 +37,10 @@ struct ClassifyQuery: Sendable {
     var top: Int
     /// How much is told of the gates; nil for nothing.
     var gates: GateDetail?
+    /// Whether the crop that the network saw is in the answer.
+    var showsInput: Bool
+    /// Which class's map is in the answer; nil for none.
+    var map: MappedClass?
 
     init(_ head: RequestHead, _ pool: EnginePool) throws(Problem) {
         model = try pool.model(named: head.query("model"))
@@ -50,6 +56,10 @@ struct ClassifyQuery: Sendable {
             gates = GateDetail(rawValue: text)
             guard gates != nil else { throw .badParameter("gates must be 1 or full, not '\(text)'") }
         }
+        let input = head.query("input") ?? "0"
+        guard ["0", "1"].contains(input) else { throw .badParameter("input must be 0 or 1, not '\(input)'") }
+        showsInput = input == "1"
+        if let text = head.query("map"), text != "0" { map = try MappedClass(text, of: model) }
     }
 }
 
@@ -58,6 +68,9 @@ extension ClassifyQuery {
     @Sendable func write(_ inference: Inference, to writer: inout JSONWriter) {
         writer.field("predictions", inference.predictions(top, of: model))
         if let gates { writer.field("gates", inference.gates?.map { GateSummary($0, gates) }) }
+        writer.field(
+            "input", inference.input.map { SeenInput(png: $0, preprocessing: model.preprocessing, image: inference.image) })
+        writer.field("map", inference.map.map { SeenClass(map: $0, labels: model.labels) })
     }
 }
 

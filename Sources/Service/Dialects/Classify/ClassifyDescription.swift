@@ -10,6 +10,8 @@ extension APIDescription {
                   {"name": "top", "in": "query", "description": "How many labels; at most as many as the model has classes.", "schema": {"type": "integer", "minimum": 1, "default": 5}},
                   {"name": "model", "in": "query", "description": "A name that /models gives. Without it the first model is asked.", "schema": {"type": "string"}},
                   {"name": "gates", "in": "query", "description": "The gates of the network's squeeze-and-excitation blocks: their means and histograms, or with 'full' every value too.", "schema": {"type": "string", "enum": ["0", "1", "full"], "default": "0"}},
+                  {"name": "input", "in": "query", "description": "1: the crop that the network saw, as a PNG file in base64.", "schema": {"type": "string", "enum": ["0", "1"], "default": "0"}},
+                  {"name": "map", "in": "query", "description": "Where in the image a class is seen, its class activation map: 1 for the most probable class, or a class's name as predictions have it. A model whose network does not end in global average pooling and a linear layer refuses it.", "schema": {"type": "string", "default": "0"}},
                   {"name": "X-Request-Id", "in": "header", "description": "Comes back in the answer and in the log; made up where absent.", "schema": {"type": "string", "maxLength": 128}},
                   {"$ref": "#/components/parameters/X-Deadline-Ms"},
                   {"name": "traceparent", "in": "header", "description": "Goes into the log.", "schema": {"type": "string", "maxLength": 128}}
@@ -36,7 +38,34 @@ extension APIDescription {
                 "image": {"$ref": "#/components/schemas/Image"},
                 "timing_ms": {"$ref": "#/components/schemas/Timing"},
                 "batch_size": {"type": "integer", "minimum": 1, "description": "Images that ran together with it."},
-                "gates": {"type": "array", "description": "Where the request asked for them; in the network's order.", "items": {"$ref": "#/components/schemas/Gate"}}
+                "gates": {"type": "array", "description": "Where the request asked for them; in the network's order.", "items": {"$ref": "#/components/schemas/Gate"}},
+                "input": {"$ref": "#/components/schemas/Input"},
+                "map": {"$ref": "#/components/schemas/ClassMap"}
+              }
+            },
+            "Input": {
+              "type": "object",
+              "description": "What the network saw; where the request asked for it.",
+              "required": ["width", "height", "description", "png"],
+              "properties": {
+                "width": {"type": "integer", "minimum": 1},
+                "height": {"type": "integer", "minimum": 1},
+                "description": {"type": "string", "description": "How it was made of the image, in words."},
+                "png": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
+              }
+            },
+            "ClassMap": {
+              "type": "object",
+              "description": "Where a class is seen (arXiv 1512.04150), over the crop; where the request asked for it. The mean of the values and the bias make the class's logit.",
+              "required": ["label", "class", "index", "height", "width", "bias", "values"],
+              "properties": {
+                "label": {"type": "string"},
+                "class": {"type": "string"},
+                "index": {"type": "integer", "minimum": 0},
+                "height": {"type": "integer", "minimum": 1},
+                "width": {"type": "integer", "minimum": 1},
+                "bias": {"type": "number", "description": "The classifier's, for the class."},
+                "values": {"type": "array", "description": "Rows from the top.", "items": {"type": "array", "items": {"type": "number"}}}
               }
             },
             "Gate": {

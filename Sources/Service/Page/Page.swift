@@ -1,0 +1,109 @@
+import HTTPServer
+
+/// What there is of the page for people at `/`.
+package enum PageContent: Sendable {
+    case none
+    /// Without the charts of what the server does.
+    case withoutMetrics
+    case full
+}
+
+extension Dialect {
+    /// The page at `/`: a person's own pictures are classified, with what the network saw of them and where it looked. Plain files in the
+    /// program; they ask for nothing but this server's own routes.
+    static func page(_ content: PageContent) -> Dialect {
+        let files: [PageFile] =
+            switch content {
+            case .none: []
+            case .withoutMetrics: [.document(hasMetrics: false), .style, .script, .picture]
+            case .full: [.document(hasMetrics: true), .style, .script, .picture]
+            }
+        return Dialect(
+            name: "excite",
+            routes: files.map { file in
+                // Open, for a browser asks without a key; what the page then asks for needs one.
+                Route(
+                    method: "GET", path: PathPattern(stringLiteral: file.path), isOpen: true,
+                    action: .page { call in file.answer(to: call.head) })
+            },
+            description: files.isEmpty ? APIDescription() : .page, refusal: \.response)
+    }
+}
+
+/// A file of the page as it goes out.
+struct PageFile: Sendable {
+    let path: String
+    let contentType: String
+    let body: [UInt8]
+    /// Weak (RFC 9110, section 8.8.1): the answer may be compressed.
+    let tag: String
+
+    init(path: String, contentType: String, body: [UInt8]) {
+        self.path = path
+        self.contentType = contentType
+        self.body = body
+        // FNV-1a.
+        let hash = body.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        tag = "W/\"\(String(hash, radix: 16))\""
+    }
+
+    /// 304 where the client has it already.
+    func answer(to head: RequestHead) -> Response {
+        let headers = [
+            ("ETag", tag), ("Cache-Control", "no-cache"), ("Content-Security-Policy", Self.policy), ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+        ]
+        guard !isKnown(head) else { return Response(status: 304, headers: headers) }
+        return Response(status: 200, headers: [("Content-Type", contentType)] + headers, body: body)
+    }
+
+    /// By `If-None-Match` (RFC 9110, section 13.1.2), which compares weakly.
+    private func isKnown(_ head: RequestHead) -> Bool {
+        let opaque = tag.dropFirst(2)
+        return head.headers.filter { $0.name.lowercased() == "if-none-match" }.flatMap { $0.value.split(separator: ",") }.contains { text in
+            let known = text.filter { $0 != " " && $0 != "\t" }
+            return known == "*" || known == opaque || known == tag
+        }
+    }
+
+    /// Nothing from elsewhere, nothing inline, in nobody's frame; pictures also from the visitor's own files and from answers.
+    static let policy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
+        + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+}
+
+extension PageFile {
+    static func document(hasMetrics: Bool) -> PageFile {
+        var text = String(decoding: PackageResources.page_html, as: UTF8.self)
+        if !hasMetrics, let start = text.firstRange(of: "<!-- metrics -->"), let end = text.firstRange(of: "<!-- end of metrics -->") {
+            text.removeSubrange(start.lowerBound..<end.upperBound)
+        }
+        return PageFile(path: "/", contentType: "text/html; charset=utf-8", body: Array(text.utf8))
+    }
+
+    static let style = PageFile(path: "/page.css", contentType: "text/css; charset=utf-8", body: PackageResources.page_css)
+    static let script = PageFile(path: "/page.js", contentType: "text/javascript; charset=utf-8", body: PackageResources.page_js)
+    /// Coffee by Rachel Michetti, CC0, made smaller.
+    static let picture = PageFile(path: "/page.jpg", contentType: "image/jpeg", body: PackageResources.page_jpg)
+}
+
+extension APIDescription {
+    static let page: APIDescription = {
+        func get(_ operation: String, _ summary: String, _ type: String) -> String {
+            #"""
+            "get": {
+              "operationId": "\#(operation)",
+              "summary": "\#(summary)",
+              "responses": {
+                "200": {"description": "The file.", "content": {"\#(type)": {"schema": {}}}},
+                "304": {"description": "The client has it already."}
+              }
+            }
+            """#
+        }
+        return APIDescription(methods: [
+            "/": get("page", "The page for people.", "text/html"), "/page.css": get("pageStyle", "Its style.", "text/css"),
+            "/page.js": get("pageScript", "Its script.", "text/javascript"), "/page.jpg": get("pagePicture", "Its picture.", "image/jpeg"),
+        ])
+    }()
+}
