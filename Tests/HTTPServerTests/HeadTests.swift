@@ -223,7 +223,12 @@ import Testing
     func pastTheReader() throws {
         let test = try TestServer()
         let client = try test.connect()
-        #expect(eventually { test.server.statistics.openConnections == 1 })
+        // A connection has its receiver once the daemon has taken it up.
+        #expect(
+            eventually {
+                let connections = test.server.core.registry.connections
+                return connections.count == 1 && receivers.withLock { $0[connections[0].socket] != nil }
+            })
         for connection in test.server.core.registry.connections { receivers.withLock { $0[connection.socket] = nil } }
         try client.send(request("GET", "/1") + request("GET", "/2"))
         let answer = try client.readAnswer()
