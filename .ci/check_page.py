@@ -60,7 +60,7 @@ def serve(program, *options):
 
 
 class Page:
-    def __init__(self, address, shots, width=1280, height=1000, dark=False):
+    def __init__(self, address, shots, width=1280, height=1000, dark=False, is_open=True):
         options = webdriver.ChromeOptions()
         for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
                          "--use-fake-device-for-media-stream"]:
@@ -76,7 +76,7 @@ class Page:
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
         self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
         self.driver.get(address + "/")
-        self.wait(lambda: "sees" in self.text("#serving"))
+        if is_open: self.wait(lambda: "sees" in self.text("#serving"))
 
     def find(self, selector): return self.driver.find_elements(By.CSS_SELECTOR, selector)
     def text(self, selector): return self.find(selector)[0].text
@@ -138,7 +138,7 @@ def check_pictures(address, shots):
     assert page.text(".labels button").startswith("espresso"), page.text(".labels")
     assert len(page.find(".labels button")) == 5 and page.find(".labels button")[0].get_attribute("aria-pressed") == "true"
     size = page.driver.execute_script("const seen = document.querySelector('.seen'); return [seen.naturalWidth, seen.naturalHeight]")
-    assert size == [56, 56], size
+    assert size == [64, 64], size
     assert page.driver.execute_script("const map = document.querySelector('.map'); return !map.hidden && map.width > 1")
     for word in ["receive", "decode", "queue", "inference", "total"]: assert word in page.text(".times")
     assert "batch of 1" in page.text(".facts") and "shorter edge" in page.text(".facts")
@@ -212,6 +212,30 @@ def check_overload(address):
     page.end()
 
 
+def check_keys(program, shots):
+    """The page asks for a key where the server does, and sends it."""
+    made = subprocess.run([program, "key", "page"], capture_output=True, text=True, check=True).stdout
+    key, line = [row.split(None, 1)[1] for row in made.splitlines()]
+    with tempfile.NamedTemporaryFile("w", suffix=".keys") as keys:
+        keys.write(line + "\n")
+        keys.flush()
+        process, address = serve(program, "--api-keys", keys.name)
+        try:
+            page = Page(address, shots, is_open=False)
+            page.wait(lambda: not page.find("#key[hidden]"))
+            page.accessible()
+            page.shoot("key")
+            page.find("#key input")[0].send_keys(key, Keys.ENTER)
+            page.wait(lambda: "sees" in page.text("#serving"))
+            page.choose(COFFEE)
+            page.answered(1)
+            assert page.text(".labels button").startswith("espresso"), page.text(".labels")
+            page.end([401])
+        finally:
+            process.terminate()
+            process.wait()
+
+
 def main(program, shots=None):
     if shots: os.makedirs(shots, exist_ok=True)
     model = f"{ROOT}/models/seresnet34-tiny-imagenet"
@@ -237,6 +261,7 @@ def main(program, shots=None):
     finally:
         process.terminate()
         process.wait()
+    check_keys(program, shots)
     print("the page is as it should be")
 
 

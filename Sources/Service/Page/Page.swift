@@ -93,6 +93,7 @@ extension APIDescription {
             #"""
             "get": {
               "operationId": "\#(operation)",
+              "security": [],
               "summary": "\#(summary)",
               "responses": {
                 "200": {"description": "The file.", "content": {"\#(type)": {"schema": {}}}},
