@@ -2,10 +2,11 @@
 """Drives the page at / in a real browser: check_page.py PROGRAM [SCREENSHOTS]. Needs Debian's chromium and chromium-driver, selenium
 and, for what screen readers need, axe-playwright-python.
 
-Checks choosing, dropping and pasting pictures, a broken one, several, labels and maps, an overload, a phone's width, dark mode, keys, that the
-clipboard may be refused, and that nothing is asked of another host, moves when an answer comes, or is told on the browser's console.
+Checks choosing, dropping and pasting pictures, a broken one, several, labels and maps, two models, an overload, a server that asks for keys, a
+phone's width, dark mode, the keyboard, that the clipboard may be refused, and that nothing is asked of another host, moves when an answer
+comes, or is told on the browser's console.
 """
-import base64, importlib.util, json, os, shutil, subprocess, sys, tempfile, threading, time, urllib.request
+import base64, contextlib, importlib.util, json, os, shutil, subprocess, sys, tempfile, threading, time, urllib.request
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -60,7 +61,7 @@ def serve(program, *options):
 
 
 class Page:
-    def __init__(self, address, shots, width=1280, height=1000, dark=False, is_open=True):
+    def __init__(self, address, shots, width=1280, height=1000, dark=False, key=None):
         options = webdriver.ChromeOptions()
         for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
                          "--use-fake-device-for-media-stream"]:
@@ -76,7 +77,10 @@ class Page:
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
         self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
         self.driver.get(address + "/")
-        if is_open: self.wait(lambda: "sees" in self.text("#serving"))
+        if key:
+            self.wait(lambda: self.find("#key input")[0].is_displayed())
+            self.find("#key input")[0].send_keys(key, Keys.ENTER)
+        self.wait(lambda: "sees" in self.text("#serving"))
 
     def find(self, selector): return self.driver.find_elements(By.CSS_SELECTOR, selector)
     def text(self, selector): return self.find(selector)[0].text
@@ -194,63 +198,59 @@ def check_example(address, shots, name, **options):
 
 
 def check_overload(address):
-    """A refusal in the server's own words, and another try."""
+    """A refusal in the server's own words, and another try, of a server that lets one picture wait."""
     page = Page(address, None)
-    page.driver.execute_script("""
-        const real = window.fetch;
-        window.fetch = (path, options) => options?.method !== "POST" ? real(path, options) : Promise.resolve(new Response(
-          JSON.stringify({status: 429, title: "Overloaded", detail: "as many images wait as may; try again in 1 s", code: "overloaded"}),
-          {status: 429, headers: {"Retry-After": "1", "Content-Type": "application/problem+json"}}));
-        window.recover = () => { window.fetch = real; };""")
+    for turn in range(1, 11):
+        page.choose(*12 * [CAT])
+        page.answered(12 * turn)
+        if page.find(".card.failed"): break
+    words = page.text(".card.failed .error")
+    assert "wait" in words or "in flight" in words, words
+    while page.find(".card.failed"):
+        again = page.find(".card.failed .error button")[0]
+        page.wait(again.is_enabled)
+        page.driver.execute_script("arguments[0].click()", again)
+        page.wait(lambda: not page.find(".card.busy"))
+    assert len(page.find(".labels")) == 12 * turn
+    page.end([429])
+
+
+def check_keys(address, key):
+    """What asks for the key gets it, this tab alone keeps it, and a wrong one is asked for again."""
+    page = Page(address, None, key=key)
     page.choose(COFFEE)
     page.answered(1)
-    assert "as many images wait as may" in page.text(".card .error")
-    page.driver.execute_script("recover()")
-    page.wait(lambda: page.find(".error button")[0].is_enabled())
-    page.find(".error button")[0].click()
-    page.wait(lambda: page.find(".labels button"))
-    page.end()
+    assert page.text(".labels button").startswith("espresso"), page.text(".labels")
+    assert not page.find("#key input")[0].is_displayed()
+    assert page.driver.execute_script("return [sessionStorage.length, localStorage.length, document.cookie.length]") == [1, 0, 0]
+    page.driver.execute_script("sessionStorage.setItem('key', 'another')")
+    page.choose(CAT)
+    page.answered(2)
+    page.wait(lambda: page.find("#key input")[0].is_displayed())
+    page.end([401])
 
 
-def check_keys(program, shots):
-    """The page asks for a key where the server does, and sends it."""
-    made = subprocess.run([program, "key", "page"], capture_output=True, text=True, check=True).stdout
-    key, line = [row.split(None, 1)[1] for row in made.splitlines()]
-    with tempfile.NamedTemporaryFile("w", suffix=".keys") as keys:
-        keys.write(line + "\n")
-        keys.flush()
-        process, address = serve(program, "--api-keys", keys.name)
-        try:
-            page = Page(address, shots, is_open=False)
-            page.wait(lambda: not page.find("#key[hidden]"))
-            page.accessible()
-            page.shoot("key")
-            page.find("#key input")[0].send_keys(key, Keys.ENTER)
-            page.wait(lambda: "sees" in page.text("#serving"))
-            page.choose(COFFEE)
-            page.answered(1)
-            assert page.text(".labels button").startswith("espresso"), page.text(".labels")
-            page.end([401])
-        finally:
-            process.terminate()
-            process.wait()
+@contextlib.contextmanager
+def served(program, *options):
+    process, address = serve(program, *options)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def main(program, shots=None):
     if shots: os.makedirs(shots, exist_ok=True)
     model = f"{ROOT}/models/seresnet34-tiny-imagenet"
-    process, address = serve(program)
-    try:
+    with served(program) as address:
         check_pictures(address, shots)
         check_example(address, shots, "phone", width=320, height=700)
         check_example(address, shots, "dark", dark=True)
         check_example(address, shots, "large", width=3840, height=2160)
+    with served(program, "--queue", "1", "--max-batch", "1", "--threads", "1") as address:
         check_overload(address)
-    finally:
-        process.terminate()
-        process.wait()
-    process, address = serve(program, "--model", model, "--model", model, "--model-name", "one", "--model-name", "two", "--no-page-metrics")
-    try:
+    with served(program, "--model", model, "--model", model, "--model-name", "one", "--model-name", "two", "--no-page-metrics") as address:
         page = Page(address, shots)
         assert not page.find("#live")
         page.find("#model option")[1].click()
@@ -258,10 +258,12 @@ def main(program, shots=None):
         page.answered(1)
         assert page.text(".facts").startswith("two in f32") and "model=two" in page.text("#command")
         page.end()
-    finally:
-        process.terminate()
-        process.wait()
-    check_keys(program, shots)
+    with tempfile.NamedTemporaryFile("w") as keys:
+        made = subprocess.run([program, "key", "browser"], capture_output=True, text=True, check=True).stdout.splitlines()
+        key, line = (line.split(maxsplit=1)[1] for line in made)
+        print(line, file=keys, flush=True)
+        with served(program, "--api-keys", keys.name) as address:
+            check_keys(address, key)
     print("the page is as it should be")
 
 

@@ -16,8 +16,8 @@ struct Excite: AsyncParsableCommand {
             """,
         version: Build.version,
         subcommands: [
-            Serve.self, Classify.self, Embed.self, Evaluate.self, Gates.self, Pull.self, Import.self, Models.self, Preprocess.self,
-            Forward.self, Bench.self, Inspect.self, Key.self, Load.self, Probe.self, Quantize.self,
+            Serve.self, Classify.self, Embed.self, Evaluate.self, Explain.self, Gates.self, Pull.self, Import.self, Models.self,
+            Preprocess.self, Forward.self, Bench.self, Inspect.self, Key.self, Load.self, Probe.self, Quantize.self,
         ])
 
     static func main() async {

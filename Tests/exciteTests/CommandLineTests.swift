@@ -4,8 +4,8 @@ import Testing
 @Suite("The command line")
 struct CommandLineTests {
     private static let commands = [
-        "serve", "classify", "embed", "evaluate", "gates", "pull", "import", "models", "preprocess", "forward", "bench", "inspect", "load",
-        "probe", "quantize", "key",
+        "serve", "classify", "embed", "evaluate", "explain", "gates", "pull", "import", "models", "preprocess", "forward", "bench",
+        "inspect", "load", "probe", "quantize", "key",
     ]
 
     @Test("--help lists the commands, and each command's options")

@@ -18,12 +18,17 @@ struct SeenInput: JSONWritable {
     }
 }
 
-/// Where a class is seen: `/classify?map=1` or `map=tabby cat`.
-struct SeenClass: JSONWritable {
+/// Where a class is seen: `/classify?map=1` or `map=tabby cat`, and `excite explain`.
+package struct SeenClass: JSONWritable {
     var map: ClassMap
     var labels: Labels
 
-    func write(to writer: inout JSONWriter) {
+    package init(map: ClassMap, labels: Labels) {
+        self.map = map
+        self.labels = labels
+    }
+
+    package func write(to writer: inout JSONWriter) {
         let (height, width) = (map.height, map.width)
         writer.object {
             $0.field("label", labels.spoken[map.index])
