@@ -9,53 +9,26 @@ struct CodeChoice {
         var counts: [UInt32]
     }
 
-    /// What occurs of a histogram, in vectors: codes are tried on it many times.
-    private struct Samples {
-        /// The middles of the bins that are not empty, the last ones repeated with a count of 0 to fill the vector.
-        private let numbers: [SIMD8<Double>]
-        private let counts: [SIMD8<Double>]
-        /// From the first bin to the last one that are not empty; nil where nothing but zero occurs.
+    /// What occurs of a histogram.
+    private struct Seen {
+        /// The middles of the bins that are not empty.
+        let samples: WeightedSamples
+        /// From the first of those bins to the last one; nil where nothing but zero occurs.
         let range: (low: Float, high: Float)?
 
         init(_ histogram: Histogram) {
             let width = (histogram.high - histogram.low) / Float(CodeChoice.bins)
-            let occupied = histogram.counts.indices.filter { histogram.counts[$0] > 0 }
-            let vectors = stride(from: 0, to: occupied.count, by: 8).map { occupied[$0..<min($0 + 8, occupied.count)] }
-            numbers = vectors.map { bins in
-                var vector = SIMD8(repeating: Double(histogram.low))
-                for (lane, bin) in bins.enumerated() { vector[lane] = Double(histogram.low + (Float(bin) + 0.5) * width) }
-                return vector
-            }
-            counts = vectors.map { bins in
-                var vector = SIMD8<Double>.zero
-                for (lane, bin) in bins.enumerated() { vector[lane] = Double(histogram.counts[bin]) }
-                return vector
-            }
-            if let first = occupied.first, let last = occupied.last, histogram.low < 0 || histogram.high > 0 {
+            let bins = histogram.counts.indices.filter { histogram.counts[$0] > 0 }
+            samples = WeightedSamples(
+                bins.lazy.map { (Double(histogram.low + (Float($0) + 0.5) * width), Double(histogram.counts[$0])) })
+            if let first = bins.first, let last = bins.last, histogram.low < 0 || histogram.high > 0 {
                 range = (histogram.low + Float(first) * width, histogram.low + Float(last + 1) * width)
             } else {
                 range = nil
             }
         }
 
-        var energy: Double { zip(numbers, counts).reduce(SIMD8<Double>.zero) { $0 + $1.0 * $1.0 * $1.1 }.sum() }
-
-        /// The sum of the squares of what a code changes.
-        func error(scale: Float, zero: Float) -> Double {
-            let (scale, zero, reciprocal) = (SIMD8(repeating: Double(scale)), Double(zero), 1 / Double(scale))
-            let (lowest, highest) = (SIMD8(repeating: -zero), SIMD8(repeating: 255 - zero))
-            // What is added to it and taken away again rounds a number to the nearest whole one.
-            let rounding = SIMD8<Double>(repeating: 0x1.8p52)
-            var sum = SIMD8<Double>.zero
-            for index in numbers.indices {
-                var code = (numbers[index] * reciprocal + rounding) - rounding
-                code.replace(with: lowest, where: code .< lowest)
-                code.replace(with: highest, where: code .> highest)
-                let difference = numbers[index] - code * scale
-                sum += difference * difference * counts[index]
-            }
-            return sum.sum()
-        }
+        func error(scale: Float, zero: Float) -> Double { samples.error(scale: scale, codes: -Double(zero)...255 - Double(zero)) }
     }
 
     private static let bins = 1024
@@ -131,19 +104,19 @@ struct CodeChoice {
     /// The code with the least mean square error, and what that is of the numbers' own mean square.
     func choose() -> (code: LinearCode, noise: Double) {
         let isSigned = low.contains { $0 < 0 }
-        let halves = halves.map { $0.map(Samples.init) }
+        let halves = halves.map { $0.map(Seen.init) }
         let scales = learn(from: halves, isSigned: isSigned)
         let isCommon = scaling == .uniform || scaling == .balanced && isSigned
         let code =
             isCommon
             ? LinearCode(scale: [scales.common.scale], zero: [scales.common.zero])
             : blend(scales, step: step(from: halves, isSigned: isSigned))
-        return (code, error(of: code, in: halves) / max(halves.joined().reduce(0) { $0 + $1.energy }, .leastNormalMagnitude))
+        return (code, error(of: code, in: halves) / max(halves.joined().reduce(0) { $0 + $1.samples.energy }, .leastNormalMagnitude))
     }
 
     /// A feature that few images have may be larger in others than in any that was seen, and a scale that fits those closely cuts it off. How
     /// closely scales may fit is what has the least error where scales that were learned from one half of the images serve the other half.
-    private func step(from halves: [[Samples]], isSigned: Bool) -> Float {
+    private func step(from halves: [[Seen]], isSigned: Bool) -> Float {
         let learned = halves.map { learn(from: [$0], isSigned: isSigned) }
         let errors = Self.steps.map { step in
             error(of: blend(learned[0], step: step), in: [halves[1]]) + error(of: blend(learned[1], step: step), in: [halves[0]])
@@ -159,26 +132,26 @@ struct CodeChoice {
             zero: [scales.common.zero])
     }
 
-    private func learn(from halves: [[Samples]], isSigned: Bool) -> Scales {
+    private func learn(from halves: [[Seen]], isSigned: Bool) -> Scales {
         // Channels of their own have one zero, in the middle.
         let isCentered = scaling == .perChannel && isSigned
-        func scale(_ samples: [Samples]) -> (scale: Float, zero: Float) {
-            let ranges = samples.compactMap(\.range)
+        func scale(_ seen: [Seen]) -> (scale: Float, zero: Float) {
+            let ranges = seen.compactMap(\.range)
             let (low, high) = (ranges.map(\.low).min() ?? 0, ranges.map(\.high).max() ?? 0)
-            return best(samples, candidates(low: low, high: high, isSigned: isSigned, isCentered: isCentered))
+            return best(seen, candidates(low: low, high: high, isSigned: isSigned, isCentered: isCentered))
         }
         let common = scale(Array(halves.joined()))
         guard scaling != .uniform else { return Scales(common: common, own: []) }
         let own = low.indices.map { channel in
-            let samples = halves.map { $0[channel] }
-            return samples.contains { $0.range != nil } ? min(scale(samples).scale, common.scale) : common.scale
+            let seen = halves.map { $0[channel] }
+            return seen.contains { $0.range != nil } ? min(scale(seen).scale, common.scale) : common.scale
         }
         return Scales(common: common, own: own)
     }
 
-    private func best(_ samples: [Samples], _ candidates: [(scale: Float, zero: Float)]) -> (scale: Float, zero: Float) {
+    private func best(_ seen: [Seen], _ candidates: [(scale: Float, zero: Float)]) -> (scale: Float, zero: Float) {
         let errors = candidates.map { candidate in
-            samples.reduce(0) { $0 + $1.error(scale: candidate.scale, zero: candidate.zero) }
+            seen.reduce(0) { $0 + $1.error(scale: candidate.scale, zero: candidate.zero) }
         }
         let least = errors.indices.min { errors[$0] < errors[$1] }
         return least.map { candidates[$0] } ?? (1, 0)
@@ -198,9 +171,9 @@ struct CodeChoice {
     /// A channel that is zero everywhere needs a scale all the same.
     private func bounded(_ scale: Float) -> Float { max(1e-10, min(1e10, scale)) }
 
-    private func error(of code: LinearCode, in halves: [[Samples]]) -> Double {
-        halves.reduce(0.0) { sum, samples in
-            samples.indices.reduce(sum) { $0 + samples[$1].error(scale: code.scale(of: $1), zero: code.zero(of: $1)) }
+    private func error(of code: LinearCode, in halves: [[Seen]]) -> Double {
+        halves.reduce(0.0) { sum, seen in
+            seen.indices.reduce(sum) { $0 + seen[$1].error(scale: code.scale(of: $1), zero: code.zero(of: $1)) }
         }
     }
 }

@@ -52,15 +52,12 @@ struct QuantizedWeights: Sendable {
     private static func scale(of values: ArraySlice<Float>) -> Float {
         let largest = values.reduce(0) { max($0, abs($1)) }
         guard largest > 0, largest.isFinite else { return 0 }
+        let samples = WeightedSamples(values.lazy.map { (Double($0), 1) })
         var best: (scale: Float, error: Double) = (largest / 127, .infinity)
         for share in shares {
             let scale = share * largest / 127
             guard scale > 0 else { continue }
-            let error = values.reduce(0.0) {
-                let integer = max(-127, min(127, ($1 / scale).rounded(.toNearestOrEven)))
-                let difference = Double(integer) * Double(scale) - Double($1)
-                return $0 + difference * difference
-            }
+            let error = samples.error(scale: scale, codes: -127...127)
             if error < best.error { best = (scale, error) }
         }
         return best.scale
