@@ -29,12 +29,13 @@ struct GoldenQuantizationTests {
         let folder = try TemporaryFolder()
         let calibration = noiseImages(8, name: "calibration", height: height, width: width)
         // Of eight images of noise nothing is learnt that is worth the minutes that it takes for so many large networks.
-        let model = try Quantizer.calibrated(source, on: calibration, height: height, width: width, covarianceBytes: 0).quantize()
+        let model = try Quantizer.calibrated(source, on: calibration, height: height, width: width, threads: 1, covarianceBytes: 0)
+            .quantize()
         try model.write(to: folder.path("int8"))
-        let quantized = try ModelSource(folder: folder.path("int8")).plan(height: height, width: width, kernels: .prepared(), threads: 2)
+        let quantized = try ModelSource(folder: folder.path("int8")).plan(height: height, width: width, kernels: .prepared(), threads: 1)
         let images = noiseImages(24, name: "test", height: height, width: width)
-        let exact = try source.plan(height: height, width: width, kernels: .prepared(), threads: 2).logits(images)
-        let found = try quantized.logits(images)
+        let exact = try source.plan(height: height, width: width, kernels: .prepared(), threads: 1).logits(images, threads: 1)
+        let found = try quantized.logits(images, threads: 1)
         var (sure, kept, squares) = (0, 0, 0.0)
         for (exact, found) in zip(exact, found) {
             squares += zip(exact, found).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }

@@ -81,10 +81,12 @@ extension DotConvolutionStep {
         } else {
             var (weight, bias) = try checkpoint.folded(fused.tensors, norm: fused.norm)
             let row = weight.count / Int(shape.outputs)
-            for start in stride(from: 0, to: weight.count, by: row) {
-                var feedback = ErrorFeedback()
-                for index in start..<start + row {
-                    weight[index] = feedback.round(weight[index], limit: .infinity) { $0.roundedToBFloat16 }
+            weight.withUnsafeMutableBufferPointer { weight in
+                for start in stride(from: 0, to: weight.count, by: row) {
+                    var feedback = ErrorFeedback()
+                    for index in start..<start + row {
+                        weight[index] = feedback.round(weight[index], limit: .infinity) { $0.roundedToBFloat16 }
+                    }
                 }
             }
             kernels.table.pointee.pack(&shape, 0, Int32(outputShape.blocks), weight, weights)

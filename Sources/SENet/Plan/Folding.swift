@@ -9,10 +9,13 @@ extension Checkpoint {
         guard let norm else { return (weight, bias) }
         let (factor, shift) = try affine(norm)
         let row = weight.count / outputs
-        for output in 0..<outputs {
-            for index in output * row..<(output + 1) * row { weight[index] = Float(Double(weight[index]) * factor[output]) }
-            bias[output] = Float(Double(bias[output]) * factor[output] + shift[output])
+        weight.withUnsafeMutableBufferPointer { weight in
+            for output in 0..<outputs {
+                let factor = factor[output]
+                for index in output * row..<(output + 1) * row { weight[index] = Float(Double(weight[index]) * factor) }
+            }
         }
+        for output in 0..<outputs { bias[output] = Float(Double(bias[output]) * factor[output] + shift[output]) }
         return (weight, bias)
     }
 

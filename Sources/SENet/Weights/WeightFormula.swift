@@ -3,11 +3,11 @@
 /// SplitMix64 (Steele, Lea, Flood 2014) seeded with the FNV-1a hash of the name; scaled by the fan-in (He et al., arXiv 1502.01852).
 public enum WeightFormula {
     /// The first `count` numbers for a name, each in [0, 1) and exact in float32.
-    public static func uniform(name: String, count: Int) -> [Double] {
+    public static func uniform(name: String, count: Int) -> LazyMapSequence<Range<Int>, Double> {
         var seed: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in name.utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return (1...max(count, 1)).prefix(count).map { index in
-            var z = seed &+ UInt64(index) &* 0x9e37_79b9_7f4a_7c15
+        return (0..<count).lazy.map { [seed] index in
+            var z = seed &+ UInt64(index + 1) &* 0x9e37_79b9_7f4a_7c15
             z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
             z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
             return Double((z ^ (z >> 31)) >> 40) / 0x1p24
