@@ -82,7 +82,7 @@ struct Serve: AsyncParsableCommand {
         let tracing: TracingConfiguration?
         do {
             tracing = try TracingConfiguration(environment: ProcessInfo.processInfo.environment)
-        } catch let error as TracingError {
+        } catch {
             printError("\(error)")
             throw ExitCode.failure
         }

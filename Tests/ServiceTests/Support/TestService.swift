@@ -38,6 +38,7 @@ final class TestService {
         var configuration = ServerConfiguration()
         configuration.port = 0
         configure(&configuration)
+        let metrics = metrics
         let hasAdminPort = configuration.adminPort != nil
         let gateway = Gateway(
             Dialect.all(
