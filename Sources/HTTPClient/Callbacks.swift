@@ -2,8 +2,9 @@ import CCURL
 
 // What libcurl calls, for a transfer that is its context:
 //
-// CURLOPT_WRITEFUNCTION    receiveBody
-// CURLOPT_HEADERFUNCTION   receiveHeader
+// CURLOPT_WRITEFUNCTION     receiveBody
+// CURLOPT_HEADERFUNCTION    receiveHeader
+// CURLOPT_XFERINFOFUNCTION  continueTransfer
 //
 // Global functions: a closure literal would belong to the actor that it stands in. Each returns how many bytes it took; any other number
 // than were given ends the transfer.
@@ -42,6 +43,13 @@ func receiveHeader(
         transfer.answers[transfer.answers.count - 1][line[..<colon].lowercased()] = String(value[..<end])
     }
     return bytes.count
+}
+
+/// Asked about once a second; anything but 0 ends the transfer.
+func continueTransfer(
+    _ context: UnsafeMutableRawPointer?, _ total: curl_off_t, _ now: curl_off_t, _ uploadTotal: curl_off_t, _ uploadNow: curl_off_t
+) -> Int32 {
+    Transfer.of(context)?.isAbandoned() == true ? 1 : 0
 }
 
 extension Transfer {

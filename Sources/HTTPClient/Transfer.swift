@@ -9,6 +9,9 @@ public final class Transfer {
     /// Is given each piece of the last answer's body; what it throws ends the transfer.
     public var onBody: (UnsafeRawBufferPointer) throws -> Void = { _ in }
 
+    /// Asked now and then, about once a second: whether nobody waits for the answer any more, and the transfer is to end.
+    public var isAbandoned: () -> Bool = { false }
+
     /// The headers of each answer to the last request, in the order in which they came: redirects first, names in lower case. Empty
     /// unless asked for when this was made.
     public internal(set) var answers: [[String: String]] = []
@@ -35,6 +38,9 @@ public final class Transfer {
         try TransferFailure.check(curl_easy_set_pointer(handle, CURLOPT_ERRORBUFFER, message))
         try TransferFailure.check(curl_easy_set_pointer(handle, CURLOPT_WRITEDATA, context))
         try TransferFailure.check(curl_easy_set_receiver(handle, CURLOPT_WRITEFUNCTION, receiveBody))
+        try TransferFailure.check(curl_easy_set_pointer(handle, CURLOPT_XFERINFODATA, context))
+        try TransferFailure.check(curl_easy_set_progress(handle, continueTransfer))
+        try set(CURLOPT_NOPROGRESS, 0)
         guard keepsHeaders else { return }
         try TransferFailure.check(curl_easy_set_pointer(handle, CURLOPT_HEADERDATA, context))
         try TransferFailure.check(curl_easy_set_receiver(handle, CURLOPT_HEADERFUNCTION, receiveHeader))

@@ -8,7 +8,8 @@ final class Connection: Sendable {
     let socket: Int32
     /// The peer's numeric address.
     let client: String
-    /// What this connection is told unless it asks for a probe: it has come over a limit, or to the port for probes. Nil for others.
+    let entrance: Entrance
+    /// What this connection is told unless it asks for a probe: it has come over a limit, or to a port beside the main one. Nil for others.
     let reserve: Refusal?
     /// Whether TLS is spoken.
     let isEncrypted: Bool
@@ -46,10 +47,11 @@ final class Connection: Sendable {
     }
     let state: Mutex<State>
 
-    init(core: ServerCore, socket: Int32, client: String, reserve: Refusal?, isEncrypted: Bool) {
+    init(core: ServerCore, socket: Int32, client: String, entrance: Entrance, reserve: Refusal?, isEncrypted: Bool) {
         self.core = core
         self.socket = socket
         self.client = client
+        self.entrance = entrance
         self.reserve = reserve
         self.isEncrypted = isEncrypted
         var state = State(reader: RequestReader(limits: core.configuration.headLimits, client: client, isSingle: reserve != nil))
@@ -68,9 +70,11 @@ final class Connection: Sendable {
             $0.exchange = exchange
             guard let next = $0.heads.first, next.target == target else { return nil }
             $0.heads.removeFirst()
-            $0.head = next.head
-            $0.requestID = next.head.saneRequestID ?? id
-            return next.head
+            var head = next.head
+            head.entrance = entrance
+            $0.head = head
+            $0.requestID = head.saneRequestID ?? id
+            return head
         }
     }
 

@@ -84,13 +84,17 @@ extension Connection {
         do throws(Refusal) {
             defer { core.registry.requestsStarted(state.reader.begun - begun) }
             try state.reader.read(bytes, at: now, output: &state.outbox, heads: &state.heads)
-            if let reserve, state.heads.count > known, let head = state.heads.last?.head, !core.isProbe(head) { throw reserve }
+            if let reserve, state.heads.count > known, let head = state.heads.last?.head, !core.isReserved(for: head, at: entrance) {
+                throw reserve
+            }
         } catch {
             state.violation = error
             if state.isLastRequestNext { cut(&state, error, isReading: true, session: session) }
             return
         }
-        if state.reader.begun > begun, state.exchange == nil, reserve == nil { state.deadline = now + core.configuration.receiveTimeout }
+        if state.reader.begun > begun, state.exchange == nil, reserve == nil || entrance == .admin {
+            state.deadline = now + core.configuration.receiveTimeout
+        }
         if !state.reader.isInBody { state.pace = nil } else if state.pace == nil || state.heads.count > known { state.pace = (now, 0) }
     }
 }

@@ -11,10 +11,9 @@ import struct Synchronization.Atomic
 final class Listener: Sendable {
     /// The port that was bound.
     let port: UInt16
-    /// The port for probes that was bound.
-    let probePort: UInt16?
-    private let sockets: [Int32]
-    private let probeSockets: [Int32]
+    /// The ports besides it that were bound.
+    let otherPorts: [Entrance: UInt16]
+    private let sockets: [(descriptor: Int32, entrance: Entrance)]
     private let wake: WakeUp
     private let isStopped = Atomic<Bool>(false)
 
@@ -24,26 +23,36 @@ final class Listener: Sendable {
     init(_ configuration: ServerConfiguration) throws {
         wake = try WakeUp()
         path = configuration.inheritedSockets.isEmpty ? configuration.socketPath : nil
+        var bound: (sockets: [Int32], port: UInt16)
         if !configuration.inheritedSockets.isEmpty {
-            sockets = configuration.inheritedSockets
-            port = try sockets.map(adopt).first { $0 > 0 } ?? 0
+            let inherited = configuration.inheritedSockets
+            bound = (inherited, try inherited.map(adopt).first { $0 > 0 } ?? 0)
         } else if let path {
-            (sockets, port) = ([try bindLocal(path)], 0)
+            bound = ([try bindLocal(path)], 0)
         } else {
-            (sockets, port) = try bindAll(host: configuration.host, port: configuration.port)
+            bound = try bindAll(host: configuration.host, port: configuration.port)
         }
+        port = bound.port
+        var (sockets, otherPorts) = (bound.sockets.map { ($0, Entrance.main) }, [Entrance: UInt16]())
         do {
-            let bound = try configuration.probePort.map { try bindAll(host: configuration.host, port: $0) }
-            (probeSockets, self.probePort) = (bound?.sockets ?? [], bound?.port)
+            for (entrance, port) in [(Entrance.probes, configuration.probePort), (.admin, configuration.adminPort)] {
+                guard let port else { continue }
+                bound = try bindAll(host: configuration.host, port: port)
+                sockets += bound.sockets.map { ($0, entrance) }
+                otherPorts[entrance] = bound.port
+            }
         } catch {
-            for socket in sockets { closeSocket(socket) }
+            for (socket, _) in sockets { closeSocket(socket) }
             if let path { unlink(path) }
             throw error
         }
+        // Whoever holds the main port's connections, the others are looked at first.
+        self.sockets = sockets.reversed()
+        self.otherPorts = otherPorts
     }
 
     /// Whether connections come that are not encrypted in any case.
-    var hasPlain: Bool { !probeSockets.isEmpty || sockets.contains(where: isLocal) }
+    var hasPlain: Bool { sockets.contains { $0.entrance == .probes || isLocal($0.descriptor) } }
 
     func stop() {
         isStopped.store(true, ordering: .sequentiallyConsistent)
@@ -52,26 +61,25 @@ final class Listener: Sendable {
 
     /// Closes sockets that no thread came to accept on.
     func close() {
-        for socket in sockets + probeSockets { closeSocket(socket) }
+        for (socket, _) in sockets { closeSocket(socket) }
         if let path { unlink(path) }
     }
 
     /// The thread's whole life: hands every new connection to `take`, until stopped; what waits by then is still
     /// taken, then the listening sockets are closed.
     /// - Parameters:
-    ///   - take: gets the socket, the peer's address, and whether it came to the port for probes.
+    ///   - take: gets the socket, the peer's address, and where it came in.
     ///   - starved: called where the process has no descriptors or memory left for a connection.
-    func run(take: (Int32, String, Bool) -> Void, starved: () -> Void) {
+    func run(take: (Int32, String, Entrance) -> Void, starved: () -> Void) {
         while true {
             let isLast = isStopped.load(ordering: .sequentiallyConsistent)
             var isStarved = false
-            for socket in probeSockets { isStarved = acceptAll(on: socket) { take($0, $1, true) } || isStarved }
-            for socket in sockets { isStarved = acceptAll(on: socket) { take($0, $1, false) } || isStarved }
+            for (socket, entrance) in sockets { isStarved = acceptAll(on: socket) { take($0, $1, entrance) } || isStarved }
             if isStarved { starved() }
             if isLast { break }
             // Out of descriptors the sockets would stay ready for ever: wait a little for some to come back.
             var entries = [pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)]
-            if !isStarved { entries += (sockets + probeSockets).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) } }
+            if !isStarved { entries += sockets.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) } }
             // A failure (only EINTR is possible here) is an early wake-up.
             _ = poll(&entries, nfds_t(entries.count), isStarved ? 50 : -1)
         }

@@ -53,6 +53,9 @@ public struct Part: Sendable {
             range: start + range.lowerBound..<start + range.upperBound)
     }
 
+    /// Whether it is the same bytes in the same place.
+    public func isSame(as other: Part) -> Bool { buffer === other.buffer && range == other.range }
+
     /// Calls `body` with the bytes, which are valid only until it returns.
     public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try withExtendedLifetime(buffer) { try body(UnsafeRawBufferPointer(rebasing: buffer.bytes[range])) }

@@ -14,6 +14,8 @@ public struct RequestHead: Sendable {
     public let clientAddress: String
     /// When the request's first byte arrived; every deadline counts from it.
     public let began: ContinuousClock.Instant
+    /// Where its connection came in.
+    public internal(set) var entrance = Entrance.main
 
     /// The first header of that name, whatever its case.
     public func header(_ name: String) -> String? {

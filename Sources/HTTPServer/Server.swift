@@ -71,7 +71,10 @@ public final class Server: Sendable {
     public var port: UInt16 { listener.port }
 
     /// The port for probes alone, where there is one.
-    public var probePort: UInt16? { listener.probePort }
+    public var probePort: UInt16? { listener.otherPorts[.probes] }
+
+    /// The port for who runs the server, where there is one.
+    public var adminPort: UInt16? { listener.otherPorts[.admin] }
 
     /// What the server counts by itself.
     public var statistics: ServerStatistics { core.registry.statistics }
@@ -176,8 +179,10 @@ extension ServerCore {
         registry.requestFinished()
     }
 
-    /// Whether the reserve is there for this request.
-    func isProbe(_ head: RequestHead) -> Bool {
+    /// Whether the reserve is there for a request that came in there.
+    func isReserved(for head: RequestHead, at entrance: Entrance) -> Bool { entrance == .admin || isProbe(head) }
+
+    private func isProbe(_ head: RequestHead) -> Bool {
         (head.method == "GET" || head.method == "HEAD") && !head.announcesBody && configuration.probePaths.contains(head.path)
     }
 }
@@ -186,10 +191,16 @@ extension ServerCore {
 private func accept(from listener: Listener, for core: ServerCore, encrypted: [DaemonHandle], plain: [DaemonHandle]) {
     var turn = 0
     let configuration = core.configuration
-    listener.run { socket, client, isForProbes in
-        let isEncrypted = !encrypted.isEmpty && !isForProbes && client != localClient
-        let reserve = isForProbes ? Refusal.onlyProbes : core.registry.refusal(for: client, configuration)
-        let connection = Connection(core: core, socket: socket, client: client, reserve: reserve, isEncrypted: isEncrypted)
+    listener.run { socket, client, entrance in
+        let isEncrypted = !encrypted.isEmpty && entrance != .probes && client != localClient
+        let reserve: Refusal? =
+            switch entrance {
+            case .main: core.registry.refusal(for: client, configuration)
+            case .probes: .onlyProbes
+            case .admin: .tooManyConnections
+            }
+        let connection = Connection(
+            core: core, socket: socket, client: client, entrance: entrance, reserve: reserve, isEncrypted: isEncrypted)
         guard core.registry.add(connection, reserve: configuration.probeReserve) else {
             let response = core.rendered(reserve ?? .tooManyConnections, nil)
             // Before the handshake there is no way to say it.

@@ -43,6 +43,9 @@ public struct ServerConfiguration: Sendable {
     public var probeReserve = 32
     /// A port for probes alone: nobody else's connections stand in their way; 0 takes any free one (see ``Server/probePort``).
     public var probePort: UInt16?
+    /// A port of its own for who runs the server: its requests are told apart by ``RequestHead/entrance``, and its connections taken over the
+    /// limits; 0 takes any free one (see ``Server/adminPort``).
+    public var adminPort: UInt16?
     /// How long a request may take to arrive, head and body, however steadily it drips; past it 408 `request_timeout`.
     /// Counted from its first byte.
     public var receiveTimeout: Duration = .seconds(30)

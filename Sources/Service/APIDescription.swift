@@ -15,7 +15,8 @@ package struct APIDescription: Sendable {
     ///   - error: the response's name.
     ///   - again: the name of that which says when to come back.
     static func refusals(_ error: String, again: String? = nil) -> String {
-        references([400, 401, 404, 408, 413, 415, 429, 500, 501, 503, 504], error, again)
+        "\"304\": {\"$ref\": \"#/components/responses/NotModified\"}, "
+            + references([400, 401, 404, 408, 413, 415, 429, 500, 501, 503, 504], error, again)
     }
 
     /// The same of a route that only a key's lack or limits have refused.
@@ -66,10 +67,13 @@ extension APIDescription {
                   "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "The same."}
                 },
                 "parameters": {
-                  "X-Deadline-Ms": {"name": "X-Deadline-Ms", "in": "header", "description": "Milliseconds that the client will wait. What cannot be done by then is refused with 429, what was not begun by then is dropped with 504.", "schema": {"type": "integer", "minimum": 1, "maximum": 86400000}}
+                  "X-Deadline-Ms": {"name": "X-Deadline-Ms", "in": "header", "description": "Milliseconds that the client will wait. What cannot be done by then is refused with 429, what was not begun by then is dropped with 504.", "schema": {"type": "integer", "minimum": 1, "maximum": 86400000}},
+                  "X-Priority": {"name": "X-Priority", "in": "header", "description": "low: yields to other requests, and is refused with 429 at half their queue.", "schema": {"type": "string", "enum": ["normal", "low"], "default": "normal"}}
                 },
                 "headers": {
                   "X-Request-Id": {"description": "The request's own, or one made up.", "schema": {"type": "string"}},
+                  "ETag": {"description": "With --cache: of what was asked and of the model as it was loaded. A request that has it in If-None-Match is answered with 304.", "schema": {"type": "string"}},
+                  "Cache-Status": {"description": "With --cache (RFC 9211): whether every image was answered from the cache. A request with Cache-Control: no-cache passes it by.", "schema": {"type": "string"}},
                   "Retry-After": {"description": "When to come back, in seconds, from the measured rate.", "schema": {"type": "integer", "minimum": 1}}
                 },
                 "responses": {
@@ -131,6 +135,10 @@ extension APIDescription {
             "application/json": {"schema": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}},
             "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
           }
+        },
+        "NotModified": {
+          "description": "With --cache: the client has the answer already, by its If-None-Match.",
+          "headers": {"ETag": {"$ref": "#/components/headers/ETag"}, "Cache-Status": {"$ref": "#/components/headers/Cache-Status"}}
         },
         "Text": {"description": "What there is to say, in words.", "content": {"text/plain": {"schema": {"type": "string"}}}},
         "Problem": {

@@ -23,6 +23,10 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package var origins: AllowedOrigins
         /// Nil where everybody may ask; read again at SIGHUP.
         package var keys: APIKeys?
+        /// Bytes of the answers that are kept; nil where every image is run.
+        package var cache: Int?
+        /// Where the spans of requests go; nil where nothing is traced.
+        package var tracing: TracingConfiguration?
         /// What there is at `/`.
         package var page: PageContent
         /// After the signal, how long new connections are still served, so that load balancers notice.
@@ -33,7 +37,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package init(
             sources: @escaping @Sendable () throws -> [ModelSource], names: [String] = [], precision: Precision? = nil,
             pool: EnginePool.Options, server: ServerConfiguration, deadlines: Deadlines = Deadlines(),
-            origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil, page: PageContent = .full, drainDelay: Duration = .zero,
+            origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil, cache: Int? = nil,
+            tracing: TracingConfiguration? = nil, page: PageContent = .full, drainDelay: Duration = .zero,
             drainTimeout: Duration = .seconds(30)
         ) {
             self.sources = sources
@@ -44,6 +49,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
             self.deadlines = deadlines
             self.origins = origins
             self.keys = keys
+            self.cache = cache
+            self.tracing = tracing
             self.page = page
             self.drainDelay = drainDelay
             self.drainTimeout = drainTimeout
@@ -64,12 +71,15 @@ package struct ClassifierService: ServiceLifecycle.Service {
         let metrics = Metrics()
         let readiness = Readiness()
         metrics.declareProcess(logWriter)
+        let hasAdminPort = configuration.server.adminPort != nil
         let gateway = Gateway(
             Dialect.all(
                 deadlines: configuration.deadlines, readiness: readiness, metrics: metrics, asksForKeys: configuration.keys != nil,
-                page: configuration.page),
-            readiness: readiness, origins: configuration.origins, keys: configuration.keys)
-        let log = RequestLog(gateway, logger: logger, metrics: metrics)
+                page: configuration.page, hasAdminPort: hasAdminPort),
+            readiness: readiness, origins: configuration.origins, keys: configuration.keys,
+            cache: configuration.cache.map { InferenceCache(limit: $0, metrics: metrics) }, hasAdminPort: hasAdminPort)
+        let tracer = try configuration.tracing.map { try Tracer($0, metrics: metrics, logger: logger) }
+        let log = RequestLog(gateway, logger: logger, metrics: metrics, tracer: tracer)
         var http = configuration.server
         http.probePaths = gateway.routinePaths
         let server = try Server(
@@ -85,6 +95,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
             place["host"] = .string(http.host)
         }
         if let port = server.probePort { place["probe_port"] = .stringConvertible(Int(port)) }
+        if let port = server.adminPort { place["admin_port"] = .stringConvertible(Int(port)) }
         logger.info("listening", metadata: place)
         let hangUps = await UnixSignalsSequence(trapping: .sighup)
         let reloading = Task {
@@ -100,7 +111,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
             readiness.pool?.close()
             throw error
         }
-        try await shutDown(server, readiness, log)
+        try await shutDown(server, readiness, log, tracer)
         // Loading cannot be stopped half-way: the process ends under it.
         if !isLoaded { _exit(EXIT_SUCCESS) }
     }
@@ -160,7 +171,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
     }
 
     /// Readiness goes first, then the socket, then the accepted requests, then the engine.
-    private func shutDown(_ server: Server, _ readiness: Readiness, _ log: RequestLog) async throws {
+    private func shutDown(_ server: Server, _ readiness: Readiness, _ log: RequestLog, _ tracer: Tracer?) async throws {
         let signals = await UnixSignalsSequence(trapping: .sigint)
         let interrupts = Task {
             for await _ in signals { _exit(130) }
@@ -176,6 +187,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
             let isDrained = server.drain(timeout: timeout)
             if !isDrained { logger.warning("requests were left unanswered", metadata: ["after_s": .stringConvertible(timeout.seconds)]) }
             server.stop()
+            tracer?.close(within: .seconds(2))
             if isDrained { readiness.pool?.close() }
         }
         log.flush()

@@ -15,14 +15,18 @@ package struct Dialect: Sendable {
 extension Dialect {
     /// All that are spoken, the server's own first.
     ///
-    /// - Parameter asksForKeys: whether requests need a key, which is described.
+    /// - Parameters:
+    ///   - asksForKeys: whether requests need a key, which is described.
+    ///   - hasAdminPort: whether the page's charts are at that port alone.
     package static func all(
-        deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false, page: PageContent = .full
+        deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false, page: PageContent = .full,
+        hasAdminPort: Bool = false
     ) -> [Dialect] {
         let dialects: [Dialect] = [
             .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
             .torchServe(deadlines: deadlines, readiness: readiness),
-            .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines), .page(page),
+            .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
+            .page(page, hasAdminPort: hasAdminPort),
         ]
         return dialects + [.operations(readiness: readiness, metrics: metrics, beside: dialects, asksForKeys: asksForKeys)]
     }

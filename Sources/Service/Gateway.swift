@@ -7,12 +7,12 @@ package struct Gateway: Sendable {
     private let origins: AllowedOrigins
     /// Nil where everybody may ask.
     private let keys: APIKeys?
-    /// By method.
-    private typealias Methods = [String: (dialect: Dialect, route: Route)]
-    /// Nearly every request's path has no parameters.
-    private let fixed: [String: Methods]
-    /// Of paths with parameters, the most particular first.
-    private let patterns: [(pattern: PathPattern, methods: Methods)]
+    /// Nil where every image is run.
+    private let cache: InferenceCache?
+    /// What the main port serves, and the one for probes.
+    private let main: RouteTable
+    /// What the port for who runs the server serves: everything.
+    private let admin: RouteTable
     /// What words a refusal of a path that is nobody's.
     private let fallback: Dialect
 
@@ -20,53 +20,43 @@ package struct Gateway: Sendable {
     ///   - dialects: the first one words what concerns no path.
     ///   - origins: whose pages may ask.
     ///   - keys: with one of which every request has to come, but for those to open routes; nil where none is needed.
+    ///   - cache: nil where every image is run.
+    ///   - hasAdminPort: whether administrative routes are served at that port alone.
     /// - Precondition: there is a dialect, and no two routes are the same.
-    package init(_ dialects: [Dialect], readiness: Readiness, origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil) {
+    package init(
+        _ dialects: [Dialect], readiness: Readiness, origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil,
+        cache: InferenceCache? = nil, hasAdminPort: Bool = false
+    ) {
         precondition(!dialects.isEmpty, "a gateway without dialects")
         self.readiness = readiness
         self.origins = origins
         self.keys = keys
+        self.cache = cache
         fallback = dialects[0]
-        var table: [PathPattern: Methods] = [:]
-        for dialect in dialects {
-            for route in dialect.routes {
-                precondition(table[route.path]?[route.method] == nil, "\(route.method) \(route.path) is two dialects'")
-                table[route.path, default: [:]][route.method] = (dialect, route)
-            }
-        }
-        fixed = Dictionary(uniqueKeysWithValues: table.filter(\.key.isFixed).map { ($0.key.description, $0.value) })
-        patterns = table.filter { !$0.key.isFixed }.map { ($0.key, $0.value) }.sorted {
-            ($1.pattern.particularity, $0.pattern.description) < ($0.pattern.particularity, $1.pattern.description)
-        }
+        admin = RouteTable(dialects)
+        main = hasAdminPort ? RouteTable(dialects) { !$0.isAdministrative } : admin
     }
 
     /// Every method by path, as `APIDescription` has them.
-    package var methods: [String: Set<String>] {
-        fixed.mapValues { Set($0.keys) }
-            .merging(patterns.map { ($0.pattern.description, Set($0.methods.keys)) }) { $0.union($1) }
-    }
+    package var methods: [String: Set<String>] { admin.methods }
 
-    /// Paths that a probe asks for, which are answered whatever else happens.
-    package var routinePaths: Set<String> { Set(fixed.filter { $0.value.values.contains(where: \.route.isRoutine) }.keys) }
+    /// Paths that a probe asks for at the main port or its own, which are answered whatever else happens.
+    package var routinePaths: Set<String> { main.routinePaths }
 
-    private func match(_ path: String) -> (methods: Methods, parameters: [String: String])? {
-        if let methods = fixed[path] { return (methods, [:]) }
-        for (pattern, methods) in patterns {
-            if let parameters = pattern.match(path) { return (methods, parameters) }
-        }
-        return nil
+    private func match(_ head: RequestHead) -> (methods: RouteTable.Methods, parameters: [String: String])? {
+        (head.entrance == .admin ? admin : main).match(head.path)
     }
 
     /// What a path and its dialect are called in metrics, and whether it is asked routinely: paths that clients make up are all one.
     package func route(of head: RequestHead) -> (name: String, dialect: String, isRoutine: Bool) {
-        guard let methods = match(head.path)?.methods, let (dialect, route) = methods[head.method] ?? methods.first?.value else {
+        guard let methods = match(head)?.methods, let (dialect, route) = methods[head.method] ?? methods.first?.value else {
             return ("other", fallback.name, false)
         }
         return (route.path.description, dialect.name, route.isRoutine)
     }
 
     private func find(_ head: RequestHead) throws(Problem) -> (dialect: Dialect, route: Route, call: Call) {
-        guard let (methods, parameters) = match(head.path) else { throw Problem.notFound(head.path) }
+        guard let (methods, parameters) = match(head) else { throw Problem.notFound(head.path) }
         guard let (dialect, route) = methods[head.method == "HEAD" ? "GET" : head.method] else {
             throw .methodNotAllowed(head, allowed: methods.keys.sorted() + (methods["GET"] == nil ? [] : ["HEAD"]))
         }
@@ -82,7 +72,9 @@ package struct Gateway: Sendable {
             let (_, route, call) = try find(head)
             guard case .inference(let intake) = route.action else { return nil }
             guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
-            if let error = pool.refuse(try intake(call, pool).request) { throw Problem(error) }
+            let request = try intake(call, pool).request
+            // What the cache has can be answered in any case: that is seen by the body.
+            if cache == nil, let error = pool.refuse(request) { throw Problem(error) }
             return nil
         } catch {
             return response(error, to: head)
@@ -103,9 +95,8 @@ package struct Gateway: Sendable {
                 var inference = asked.request
                 let write = try asked.read(request, &inference)
                 inference.clientHasLeft = request.watch
-                let (model, head) = (inference.model, request.head)
-                pool.submit(inference) { results in
-                    let response = finished(answer(results, model, head, write), head)
+                submit(inference, request, to: pool, write) { response in
+                    let response = finished(response, request.head)
                     // Before the answer: who has it may send the next request at once.
                     flight?.release()
                     responder.respond(response)
@@ -113,6 +104,27 @@ package struct Gateway: Sendable {
             }
         } catch {
             responder.respond(response(error, to: request.head))
+        }
+    }
+
+    private func submit(
+        _ inference: InferenceRequest, _ request: Request, to pool: EnginePool, _ write: @escaping Intake.Writer,
+        respond: @escaping @Sendable (Response) -> Void
+    ) {
+        let (model, head) = (inference.model, request.head)
+        guard let cache, let recollection = cache.recall(inference, of: request) else {
+            return pool.submit(inference) { respond(answer($0, model, head, write)) }
+        }
+        guard !recollection.isKnownToClient else {
+            // RFC 9110 has 412 for methods that change something; this one asks.
+            var response = Response(status: 304)
+            recollection.mark(&response, isWhole: true)
+            return respond(response)
+        }
+        cache.submit(inference, recollection, to: pool) { results in
+            var response = answer(results, model, head, write)
+            recollection.mark(&response, isWhole: !results.contains { if case .failure = $0 { true } else { false } })
+            respond(response)
         }
     }
 
@@ -124,11 +136,11 @@ package struct Gateway: Sendable {
 
     /// Whether no key is asked for: probes have none, and browsers none when they ask for the page.
     private func isOpen(_ head: RequestHead) -> Bool {
-        keys == nil || match(head.path)?.methods[head.method == "HEAD" ? "GET" : head.method]?.route.isOpen == true
+        keys == nil || match(head)?.methods[head.method == "HEAD" ? "GET" : head.method]?.route.isOpen == true
     }
 
     private func preflight(_ head: RequestHead) -> Response? {
-        guard head.method == "OPTIONS", let methods = match(head.path)?.methods else { return nil }
+        guard head.method == "OPTIONS", let methods = match(head)?.methods else { return nil }
         return origins.preflight(head, methods: methods.keys.sorted())
     }
 
@@ -157,7 +169,7 @@ package struct Gateway: Sendable {
     private func response(_ problem: Problem, to head: RequestHead?) -> Response {
         let dialect =
             head.flatMap { head in
-                match(head.path).flatMap { $0.methods[head.method] ?? $0.methods.min { $0.key < $1.key }?.value }?.dialect
+                match(head).flatMap { $0.methods[head.method] ?? $0.methods.min { $0.key < $1.key }?.value }?.dialect
             } ?? fallback
         var response = dialect.refusal(problem)
         response.headers += problem.headers

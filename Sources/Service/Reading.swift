@@ -24,7 +24,10 @@ extension EnginePool {
 extension Call {
     /// A request as far as the head tells of it: without inputs.
     func request(to model: Model, _ deadlines: Deadlines) throws(Problem) -> InferenceRequest {
-        InferenceRequest(inputs: [], model: model, deadline: try deadlines.deadline(of: head), client: head.clientAddress)
+        var request = InferenceRequest(
+            inputs: [], model: model, deadline: try deadlines.deadline(of: head), client: head.clientAddress)
+        request.priority = try head.priority
+        return request
     }
 }
 
@@ -81,6 +84,17 @@ extension [Result<Inference, InferenceError>] {
 }
 
 extension RequestHead {
+    /// What `X-Priority` says.
+    var priority: Priority {
+        get throws(Problem) {
+            guard let text = header("X-Priority") else { return .normal }
+            guard let priority = Priority(rawValue: text.lowercased()) else {
+                throw .badParameter("X-Priority must be normal or low, not '\(text)'")
+            }
+            return priority
+        }
+    }
+
     /// Whether the client names the type among those that it takes, and not only by a wildcard.
     func accepts(_ type: String) -> Bool {
         headers.filter { $0.name.lowercased() == "accept" }.flatMap { $0.value.lowercased().split(separator: ",") }.contains { range in

@@ -10,6 +10,8 @@ package struct Route: Sendable {
     package var isRoutine = false
     /// Answered without a key, too: a probe, or the page.
     var isOpen = false
+    /// For who runs the server: where there is a port for that it is found there alone.
+    var isAdministrative = false
     var action: Action
 
     enum Action: Sendable {

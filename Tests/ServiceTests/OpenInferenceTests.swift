@@ -48,6 +48,20 @@ struct OpenInferenceTests {
         return (values, bytes, [count, shape.channels, shape.height, shape.width])
     }
 
+    @Test("takes Triton's priorities: 1 for the first, more for the low one, 0 for what the header says")
+    func priority() throws {
+        func accepted(_ priority: String) throws -> Double {
+            let metrics = try Exposition(service.metrics.render())
+            return try #require(metrics.value("excite_inputs_total", ["priority": priority, "outcome": "accepted"]))
+        }
+        for (level, header, priority) in [(0, "low", "low"), (1, "low", "normal"), (2, "normal", "low"), (9, "normal", "low")] {
+            let before = try accepted(priority)
+            let answer = try infer(["inputs": [image], "parameters": ["priority": level]], headers: ["X-Priority: \(header)"])
+            #expect(try answer.status == 200 && accepted(priority) == before + 1, "\(level)")
+        }
+        #expect(try infer(["inputs": [image], "parameters": ["priority": -1]]).status == 400)
+    }
+
     @Test("says what the server and its models are")
     func metadata() throws {
         let server = try service.get("/v2").json

@@ -48,6 +48,19 @@ struct RefusalTests {
         expectProblem(try TestService().post(headers: ["X-Deadline-Ms: \(text)"], try cat()), 400, code: "bad_parameter")
     }
 
+    @Test("a priority is normal or low; the low one is refused while there is room for the others")
+    func priority() throws {
+        let service = try TestService { $0.queue = 2 }
+        for text in ["high", "", "1"] {
+            expectProblem(try service.post(headers: ["X-Priority: \(text)"], try cat()), 400, code: "bad_parameter")
+        }
+        #expect(try service.post(headers: ["X-Priority: low"], try cat()).status == 200)
+        let gate = try service.holdDecoderAndQueue()
+        expectProblem(try service.post(headers: ["X-Priority: low"], try cat()), 429, code: "overloaded")
+        #expect(try service.pool.refuse(InferenceRequest(inputs: [], model: TestService.tiny.get())) == nil)
+        gate.open()
+    }
+
     @Test("an unknown model is 404, and those that are served are named")
     func unknownModel() throws {
         let answer = try TestService().post("/classify?model=resnet50", try cat())

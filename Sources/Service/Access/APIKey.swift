@@ -1,5 +1,3 @@
-import CGnuTLS
-
 /// A line of the file of keys: who has a key, what it may, and the key's SHA-256. The key itself is written nowhere.
 ///
 /// A key is 256 random bits, so its plain hash cannot be searched for: no salt, and no slow hash, which would be a lever for overload.
@@ -15,7 +13,7 @@ package struct APIKey: Sendable, Equatable {
 
     package init(name: String, key: String, rate: Double? = nil, inFlight: Int? = nil) throws {
         self.name = name
-        digest = try sha256(Array(key.utf8))
+        digest = try keyDigest(key)
         self.rate = rate
         self.inFlight = inFlight
     }
@@ -75,16 +73,9 @@ package struct APIKeyError: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// - Returns: 32 bytes.
-func sha256(_ bytes: [UInt8]) throws(APIKeyError) -> [UInt8] {
-    var digest = [UInt8](repeating: 0, count: 32)
-    let status = gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, bytes.count, &digest)
-    guard status == 0 else { throw APIKeyError("SHA-256: \(String(cString: gnutls_strerror(status)))") }
+private func keyDigest(_ key: String) throws(APIKeyError) -> [UInt8] {
+    guard let digest = Array(key.utf8).withUnsafeBytes({ sha256($0) }) else { throw APIKeyError("this machine's policy forbids SHA-256") }
     return digest
-}
-
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }
 
 private func bytes(hexadecimal text: String) -> [UInt8]? {

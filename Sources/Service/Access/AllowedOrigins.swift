@@ -34,7 +34,8 @@ package struct AllowedOrigins: Sendable {
         if !isAny { response.headers.append(("Vary", "Origin")) }
         guard let origin = head.flatMap(allowed) else { return response }
         response.headers += [
-            ("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, WWW-Authenticate"),
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, WWW-Authenticate, ETag, Cache-Status"),
         ]
         return response
     }

@@ -7,14 +7,20 @@ struct RequestSummary: Sendable {
     var model: Model
     var images: Int
     var failed: Int
+    /// Images that were answered from the cache.
+    var cached: Int
     var first: Inference?
+    /// When the first of them were run, and with how many others each.
+    var times: [(Inference.Times, batchSize: Int)]
 
     init(_ model: Model, _ results: [Result<Inference, InferenceError>]) {
         self.model = model
         let answers = results.compactMap { try? $0.get() }
         images = results.count
         failed = results.count - answers.count
+        cached = answers.count(where: \.isCached)
         first = answers.first
+        times = answers.prefix(16).compactMap { answer in answer.times.map { ($0, answer.batchSize) } }
     }
 }
 
@@ -22,13 +28,16 @@ struct RequestSummary: Sendable {
 package struct RequestLog: Sendable {
     private let logger: Logger
     private let gateway: Gateway
+    /// Nil where nothing is traced.
+    private let tracer: Tracer?
     private let requests: Counter
     private let duration: BucketHistogram
     private let receive: BucketHistogram
     private let flood = FloodGate()
 
-    package init(_ gateway: Gateway, logger: Logger, metrics: Metrics) {
+    package init(_ gateway: Gateway, logger: Logger, metrics: Metrics, tracer: Tracer? = nil) {
         self.gateway = gateway
+        self.tracer = tracer
         self.logger = logger
         requests = metrics.counter(
             "excite_requests_total", help: "Requests, by route, dialect and status.", labels: ["route", "dialect", "status"])
@@ -43,11 +52,13 @@ package struct RequestLog: Sendable {
         requests.add([route, dialect, String(request.status)])
         duration.observe([route], request.duration.seconds)
         if let received = request.received { receive.observe([route], received.seconds) }
+        // A probe every few seconds is nothing to look into, unless it fails.
+        let traceID = isRoutine && request.status < 500 ? nil : tracer?.trace(request, route: route, dialect: dialect)
         let level: Logger.Level = isRoutine && request.status < 500 ? .debug : .info
         guard level >= logger.logLevel else { return }
         let passage = flood.pass(request.status, at: .now)
         report(passage.held)
-        if passage.isOpen { logger.log(level: level, "request", metadata: fields(request, route, dialect)) }
+        if passage.isOpen { logger.log(level: level, "request", metadata: fields(request, route, dialect, traceID)) }
     }
 
     /// Says what was held back and not yet told.
@@ -61,7 +72,7 @@ package struct RequestLog: Sendable {
         }
     }
 
-    private func fields(_ request: CompletedRequest, _ route: String, _ dialect: String) -> Logger.Metadata {
+    private func fields(_ request: CompletedRequest, _ route: String, _ dialect: String, _ traceID: String?) -> Logger.Metadata {
         var fields: Logger.Metadata = [
             "id": .string(request.id), "route": .string(route), "status": .stringConvertible(request.status),
             "client": .string(request.head.clientAddress), "bytes": .stringConvertible(request.bytesReceived),
@@ -69,6 +80,7 @@ package struct RequestLog: Sendable {
         ]
         if let key = gateway.keyName(of: request.head) { fields["key"] = .string(key) }
         if request.context is RequestSummary { fields["dialect"] = .string(dialect) }
+        if let traceID { fields["trace_id"] = .string(traceID) }
         // As an id is: what would disturb the log, or swell it, is not carried.
         if let trace = request.head.header("traceparent"), trace.utf8.count <= 128, trace.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
             fields["traceparent"] = .string(trace)
@@ -80,6 +92,7 @@ package struct RequestLog: Sendable {
             fields["model"] = .string(summary.model.name)
             if summary.images > 1 { fields["images"] = .stringConvertible(summary.images) }
             if summary.failed > 0 { fields["failed"] = .stringConvertible(summary.failed) }
+            if summary.cached > 0 { fields["cached"] = .stringConvertible(summary.cached) }
             if let first = summary.first {
                 if let image = first.image { fields["image"] = .string("\(image.format.rawValue) \(image.width)x\(image.height)") }
                 fields["decode_ms"] = milliseconds(first.decode)

@@ -11,22 +11,22 @@ package enum PageContent: Sendable {
 extension Dialect {
     /// The page at `/`: a person's own pictures are classified, with what the network saw of them and where it looked. Plain files in the
     /// program; they ask for nothing but this server's own routes.
-    static func page(_ content: PageContent) -> Dialect {
-        let files: [PageFile] =
-            switch content {
-            case .none: []
-            case .withoutMetrics: [.document(hasMetrics: false), .style, .script, .picture]
-            case .full: [.document(hasMetrics: true), .style, .script, .picture]
-            }
+    ///
+    /// - Parameter hasAdminPort: whether the charts are on the page of that port alone.
+    static func page(_ content: PageContent, hasAdminPort: Bool = false) -> Dialect {
+        guard content != .none else { return Dialect(name: "excite", routes: [], refusal: \.response) }
+        let (plain, full) = (PageFile.document(hasMetrics: false), PageFile.document(hasMetrics: content == .full))
+        // Open, for a browser asks without a key; what the page then asks for needs one.
+        func route(_ path: String, _ file: @escaping @Sendable (RequestHead) -> PageFile) -> Route {
+            Route(
+                method: "GET", path: PathPattern(stringLiteral: path), isOpen: true,
+                action: .page { call in file(call.head).answer(to: call.head) })
+        }
         return Dialect(
             name: "excite",
-            routes: files.map { file in
-                // Open, for a browser asks without a key; what the page then asks for needs one.
-                Route(
-                    method: "GET", path: PathPattern(stringLiteral: file.path), isOpen: true,
-                    action: .page { call in file.answer(to: call.head) })
-            },
-            description: files.isEmpty ? APIDescription() : .page, refusal: \.response)
+            routes: [route(plain.path) { hasAdminPort && $0.entrance != .admin ? plain : full }]
+                + [PageFile.style, .script, .picture].map { file in route(file.path) { _ in file } },
+            description: .page, refusal: \.response)
     }
 }
 
@@ -53,17 +53,8 @@ struct PageFile: Sendable {
             ("ETag", tag), ("Cache-Control", "no-cache"), ("Content-Security-Policy", Self.policy), ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),
         ]
-        guard !isKnown(head) else { return Response(status: 304, headers: headers) }
+        guard !head.hasTag(tag, orAny: true) else { return Response(status: 304, headers: headers) }
         return Response(status: 200, headers: [("Content-Type", contentType)] + headers, body: body)
-    }
-
-    /// By `If-None-Match` (RFC 9110, section 13.1.2), which compares weakly.
-    private func isKnown(_ head: RequestHead) -> Bool {
-        let opaque = tag.dropFirst(2)
-        return head.headers.filter { $0.name.lowercased() == "if-none-match" }.flatMap { $0.value.split(separator: ",") }.contains { text in
-            let known = text.filter { $0 != " " && $0 != "\t" }
-            return known == "*" || known == opaque || known == tag
-        }
     }
 
     /// Nothing from elsewhere, nothing inline, in nobody's frame; pictures also from the visitor's own files and from answers.
@@ -75,7 +66,7 @@ struct PageFile: Sendable {
 extension PageFile {
     static func document(hasMetrics: Bool) -> PageFile {
         var text = String(decoding: PackageResources.page_html, as: UTF8.self)
-        if !hasMetrics, let start = text.firstRange(of: "<!-- metrics -->"), let end = text.firstRange(of: "<!-- end of metrics -->") {
+        while !hasMetrics, let start = text.firstRange(of: "<!-- metrics -->"), let end = text.firstRange(of: "<!-- end of metrics -->") {
             text.removeSubrange(start.lowerBound..<end.upperBound)
         }
         return PageFile(path: "/", contentType: "text/html; charset=utf-8", body: Array(text.utf8))

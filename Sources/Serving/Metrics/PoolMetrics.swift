@@ -3,6 +3,7 @@ struct PoolMetrics {
     let images: Counter
     let heavyImages: Counter
     let rejected: Counter
+    let admitted: Counter
     let batches: Counter
     let batchSize: BucketHistogram
     let decode: BucketHistogram
@@ -46,6 +47,9 @@ struct PoolMetrics {
         rejected = metrics.counter(
             "excite_rejected_total", help: "Inputs not answered by the network, by reason.", labels: ["reason"],
             values: Rejection.allCases.map { [$0.rawValue] })
+        admitted = metrics.counter(
+            "excite_inputs_total", help: "Inputs accepted, or refused at once, by priority.", labels: ["priority", "outcome"],
+            values: Priority.allCases.flatMap { [[$0.rawValue, "accepted"], [$0.rawValue, "refused"]] })
         batches = metrics.counter(
             "excite_batches_total", help: "Batches run, by why they were released.", labels: ["released"],
             values: BatchPolicy.Release.allCases.map { [$0.rawValue] })
@@ -58,6 +62,10 @@ struct PoolMetrics {
 
     func reject(_ error: InferenceError, inputs: Int = 1) {
         rejected.add([Rejection(error).rawValue], by: Double(inputs))
+    }
+
+    func admit(_ request: InferenceRequest, inputs: Int, isRefused: Bool) {
+        admitted.add([request.priority.rawValue, isRefused ? "refused" : "accepted"], by: Double(inputs))
     }
 
     /// A batch has been run.
@@ -86,6 +94,11 @@ extension EnginePool {
         }
         metrics.reading(.gauge, "excite_queue_depth", help: "Inputs that wait for their turn.", labels: ["model"]) {
             read { served, _ in Double(served.waiting.count) }
+        }
+        metrics.reading(
+            .gauge, "excite_low_priority_queue_depth", help: "Those of them that are of low priority.", labels: ["model"]
+        ) {
+            read { served, _ in Double(served.waiting.lowCount) }
         }
         metrics.reading(
             .gauge, "excite_queue_limit", help: "Waiting inputs at which more requests are refused with 429.", labels: ["model"]

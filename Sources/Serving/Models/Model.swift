@@ -5,6 +5,8 @@ import SENet
 public final class Model: Sendable {
     /// What requests call it: `seresnet50.a1_in1k`.
     public let name: String
+    /// Of this loading: no other model has it, in no other process, nor what is loaded from the same folder again.
+    public let identity = String(UInt64.random(in: .min ... .max), radix: 16) + "-" + String(UInt64.random(in: .min ... .max), radix: 16)
     public let source: ModelSource
     public let plan: Plan
     public let labels: Labels

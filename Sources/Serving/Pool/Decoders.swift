@@ -92,7 +92,7 @@ extension EnginePool {
                     }
                 }.get()
                 metrics.images.add([crop.description.format.rawValue])
-                return .crop(crop, decode: .now - started, png: job.request.wantsInput ? crop.image.png : nil)
+                return .crop(crop, decode: started..<ContinuousClock.now, png: job.request.wantsInput ? crop.image.png : nil)
             } catch {
                 if case .tooSlow = error {
                     if job.isLate(at: .now) { throw .deadlinePassed }

@@ -110,6 +110,7 @@ public final class EnginePool: Sendable {
             if demand.heavyImages > 0 { heavyWork.broadcast() }
             return nil
         }
+        metrics.admit(request, inputs: request.inputs.count, isRefused: refusal != nil)
         if let refusal {
             metrics.reject(refusal, inputs: request.inputs.count)
             answer(request.inputs.map { _ in .failure(refusal) })
@@ -121,7 +122,10 @@ public final class EnginePool: Sendable {
     /// - Parameter request: without inputs; one is reckoned with.
     public func refuse(_ request: InferenceRequest) -> InferenceError? {
         let refusal = monitor.withLock { $0.refusal(request, $0.demand([], of: request.client), at: .now) }
-        if let refusal { metrics.reject(refusal) }
+        if let refusal {
+            metrics.reject(refusal)
+            metrics.admit(request, inputs: 1, isRefused: true)
+        }
         return refusal
     }
 

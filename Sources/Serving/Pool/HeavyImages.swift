@@ -3,7 +3,7 @@ import Imaging
 
 /// Images that take long to decode or hold much memory meanwhile, until they are decoded: they have a queue and decoders of their own.
 ///
-/// Clients take turns, and an image waits until there is room for it in memory; no other goes before it, or a large one would wait for ever.
+/// Clients take turns, those of low priority after the others but for one turn of some, and an image waits until there is room for it in memory; no other goes before it, or a large one would wait for ever.
 struct HeavyImages {
     private struct Client {
         /// Decoding, as estimated, that is accepted and not done.
@@ -44,10 +44,12 @@ struct HeavyImages {
         queue.append(job)
     }
 
-    /// The first image of the client whose last turn is longest ago; nil if there is none, or no room for it.
+    /// The first image of the client whose last turn is longest ago, low priority last; nil if there is none, or no room for it.
     mutating func take() -> WaitingJob? {
         func lastTurn(_ index: Int) -> Int { clients[queue[index].request.client]?.lastTurn ?? 0 }
-        guard let next = queue.indices.min(by: { lastTurn($0) < lastTurn($1) }) else { return nil }
+        let yields = (turns + 1) % Priority.share > 0
+        func rank(_ index: Int) -> (Int, Int) { (yields && queue[index].request.priority == .low ? 1 : 0, lastTurn(index)) }
+        guard let next = queue.indices.min(by: { rank($0) < rank($1) }) else { return nil }
         let needed = queue[next].decoding?.memory ?? 0
         guard memory + needed <= memoryLimit else { return nil }
         memory += needed

@@ -14,6 +14,8 @@ public struct Inference: Sendable {
     /// The batch's run.
     public var inference: Duration
     public var batchSize: Int
+    /// When the stages were; nil for what was computed for an earlier request.
+    public var times: Times?
     /// Where they were asked for, in the network's order.
     public var gates: [GateValues]?
     /// Where they were asked for: what the classifier reads, `plan.featureCount` numbers.
@@ -22,6 +24,16 @@ public struct Inference: Sendable {
     public var input: [UInt8]?
     /// Where it was asked for: where the class is seen.
     public var map: ClassMap?
+    /// Whether it was computed for an earlier request: then nothing of it took time.
+    public var isCached = false
+
+    public struct Times: Sendable {
+        public var submitted: ContinuousClock.Instant
+        /// Nil for a tensor.
+        public var decoded: Range<ContinuousClock.Instant>?
+        /// The batch's.
+        public var run: Range<ContinuousClock.Instant>
+    }
 
     /// The `count` most probable classes, best first: fewer where there are fewer classes.
     ///

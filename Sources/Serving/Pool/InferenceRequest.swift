@@ -22,7 +22,7 @@ extension Array: EncodedTensor where Element == Float {
 }
 
 /// Which class a class map is of.
-public enum MappedClass: Sendable, Equatable {
+public enum MappedClass: Sendable, Hashable {
     /// The most probable.
     case best
     /// By its place among the logits.
@@ -49,6 +49,7 @@ public struct InferenceRequest: Sendable {
     public var wantsInput = false
     /// The class whose map the answer holds; only a model whose plan has class maps gives any.
     public var map: MappedClass?
+    public var priority = Priority.normal
     /// When nobody waits for the answer any more.
     public var deadline: ContinuousClock.Instant?
     /// Who asks: an address, say. What it has in flight is held to one client's share; empty where there is but one.

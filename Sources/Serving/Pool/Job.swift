@@ -44,12 +44,13 @@ enum Preparation: Sendable {
 
 /// What goes into a session.
 enum PreparedInput: Sendable {
-    /// What the network sees of an image, how long it took to decode, resize and crop it, and the crop as a file where that is asked for.
-    case crop(DecodedImage, decode: Duration, png: [UInt8]?)
+    /// What the network sees of an image, when it was to decode, resize and crop it, and the crop as a file where that is asked for.
+    case crop(DecodedImage, decode: Range<ContinuousClock.Instant>, png: [UInt8]?)
     case tensor(any EncodedTensor)
 
     var image: ImageDescription? { if case .crop(let crop, _, _) = self { crop.description } else { nil } }
-    var decode: Duration? { if case .crop(_, let decode, _) = self { decode } else { nil } }
+    var decoded: Range<ContinuousClock.Instant>? { if case .crop(_, let decode, _) = self { decode } else { nil } }
+    var decode: Duration? { decoded.map { $0.upperBound - $0.lowerBound } }
     var png: [UInt8]? { if case .crop(_, _, let png) = self { png } else { nil } }
 
     /// - Parameter input: (3, height, width), row-major.
@@ -70,6 +71,7 @@ final class PendingRequest: Sendable {
     let wantsFeatures: Bool
     let wantsInput: Bool
     let map: MappedClass?
+    let priority: Priority
     let deadline: ContinuousClock.Instant?
     let client: String
     /// What it asks of ordinary decoders, as estimated.
@@ -84,6 +86,7 @@ final class PendingRequest: Sendable {
         wantsFeatures = request.wantsFeatures
         wantsInput = request.wantsInput
         map = request.map
+        priority = request.priority
         deadline = request.deadline
         client = request.client
         self.ordinaryDecode = ordinaryDecode

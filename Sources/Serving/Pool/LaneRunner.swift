@@ -106,7 +106,9 @@ extension EnginePool {
                 .success(
                     Inference(
                         logits: logits, image: job.stage.image, decode: decode ?? .zero, queue: queue, inference: inference,
-                        batchSize: jobs.count, gates: gates[index],
+                        batchSize: jobs.count,
+                        times: Inference.Times(submitted: job.submitted, decoded: job.stage.decoded, run: started..<started + inference),
+                        gates: gates[index],
                         features: job.request.wantsFeatures ? session.features(index).map { Array($0) } : nil, input: job.stage.png,
                         map: job.request.map.flatMap { session.classMap(index, of: $0.index(logits)) })))
         }

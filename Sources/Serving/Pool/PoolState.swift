@@ -51,7 +51,7 @@ struct PoolState {
     func refusal(_ request: InferenceRequest, _ demand: DecodeDemand, at now: ContinuousClock.Instant) -> InferenceError? {
         guard !isClosed, let served = models[request.model], served.phase == .serving else { return .unavailable }
         if let budget = options.decodeBudget, demand.total > budget { return .decodeTimeTooLong(demand.total, limit: budget) }
-        let (isIdle, backlog) = (models.unanswered == 0, backlog(at: now))
+        let (isIdle, backlog) = (models.unanswered == 0, backlog(before: request.priority, at: now))
         let ratio = decodeRatio.believed(at: now, isIdle: isIdle).value
         let isTrusted = isTrusted(request.client)
         if options.clientRequests > 0, clients[request.client]?.requests ?? 0 >= options.clientRequests, !isTrusted {
@@ -63,23 +63,25 @@ struct PoolState {
             if let budget = options.decodeBudget, ofClient + demand.heavy > budget, !isTrusted {
                 return .tooMuchDecodingForClient(retryAfter: .seconds(ratio * heavy.clearance(ofClient)))
             }
-            guard heavy.waiting < admission.limit(served.cost) else {
+            guard heavy.waiting < admission.limit(served.cost, request.priority) else {
                 return .overloaded(retryAfter: .seconds(ratio * heavy.clearance(heavy.inHand)))
             }
             decoding = max(decoding, heavy.clearance(heavy.inHand + demand.heavy))
         }
         return admission.refusal(
-            images: max(1, request.inputs.count), cost: served.cost.believed(at: now, isIdle: isIdle), waiting: served.waiting.count,
+            images: max(1, request.inputs.count), priority: request.priority, cost: served.cost.believed(at: now, isIdle: isIdle),
+            waiting: served.waiting.count,
             backlog: backlog, decoding: ratio * decoding, remaining: request.deadline.map { $0 - now })
     }
 
-    /// Seconds that one lane would take for all that is accepted and not heavy.
-    private func backlog(at now: ContinuousClock.Instant) -> Double {
+    /// Seconds that one lane would take for all that is accepted, not heavy, and goes before a new input of that priority.
+    private func backlog(before priority: Priority, at now: ContinuousClock.Instant) -> Double {
         let ratio = decodeRatio.believed(at: now, isIdle: false).value / Double(options.threadsPerSession)
         var seconds = 0.0
         for served in models.all {
             let each = served.cost.believed(at: now, isIdle: false).each.value
-            seconds += each * Double(served.waiting.count) + ratio * served.waitingDecode.seconds
+            let before = served.waiting.before(priority)
+            seconds += each * Double(before.count) + ratio * before.decode.seconds
         }
         for lane in lanes {
             switch lane.phase {

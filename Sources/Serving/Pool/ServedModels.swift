@@ -1,4 +1,3 @@
-import DequeModule
 import SENet
 
 /// What a pool keeps of a model.
@@ -21,10 +20,7 @@ struct ServedModel {
     var unanswered = 0
     /// Answers that are being given.
     var answering = 0
-    /// In the order in which they came.
-    private(set) var waiting: Deque<WaitingJob> = []
-    /// Decoding of those that wait, as estimated.
-    private(set) var waitingDecode = Duration.zero
+    fileprivate(set) var waiting = WaitingLine()
     /// When one of its inputs was last taken to begin a batch, among those of all models.
     fileprivate var lastTurn = 0
 
@@ -32,25 +28,9 @@ struct ServedModel {
 
     /// Whether all that was accepted has been answered.
     var isQuiet: Bool { unanswered == 0 && answering == 0 }
-
-    fileprivate mutating func append(_ job: WaitingJob) {
-        waiting.append(job)
-        waitingDecode += job.decoding?.duration ?? .zero
-    }
-
-    fileprivate mutating func prepend(_ job: WaitingJob) {
-        waiting.prepend(job)
-        waitingDecode += job.decoding?.duration ?? .zero
-    }
-
-    fileprivate mutating func take() -> WaitingJob? {
-        let job = waiting.popFirst()
-        waitingDecode -= job?.decoding?.duration ?? .zero
-        return job
-    }
 }
 
-/// A pool's models, and the inputs that wait for them: of each model in the order in which they came, and one model after the other.
+/// A pool's models, and the inputs that wait for them: one model after the other.
 ///
 /// A model is here until all that was accepted for it has been answered.
 struct ServedModels {
@@ -71,13 +51,13 @@ struct ServedModels {
         if let index = index(of: model) { change(&all[index]) }
     }
 
-    mutating func append(_ job: WaitingJob) { update(job.request.model) { $0.append(job) } }
+    mutating func append(_ job: WaitingJob) { update(job.request.model) { $0.waiting.append(job) } }
 
-    /// Back in line, before all others: it has waited already.
-    mutating func prepend(_ job: WaitingJob) { update(job.request.model) { $0.prepend(job) } }
+    /// Back in line, before all others of its priority: it has waited already.
+    mutating func prepend(_ job: WaitingJob) { update(job.request.model) { $0.waiting.prepend(job) } }
 
     /// The first input of a model.
-    mutating func take(_ model: Model) -> WaitingJob? { index(of: model).flatMap { all[$0].take() } }
+    mutating func take(_ model: Model) -> WaitingJob? { index(of: model).flatMap { all[$0].waiting.popFirst() } }
 
     /// The first input of the model whose turn it is: that whose last turn is longest ago.
     mutating func takeNext() -> WaitingJob? {
@@ -85,7 +65,7 @@ struct ServedModels {
         guard let next = waiting.min(by: { all[$0].lastTurn < all[$1].lastTurn }) else { return nil }
         turns += 1
         all[next].lastTurn = turns
-        return all[next].take()
+        return all[next].waiting.popFirst()
     }
 
     /// Whether an input waits.
@@ -95,7 +75,7 @@ struct ServedModels {
     func isAnyWaiting(besides model: Model) -> Bool { all.contains { $0.model != model && !$0.waiting.isEmpty } }
 
     /// When the input that waits longest was submitted.
-    var oldest: ContinuousClock.Instant? { all.compactMap { $0.waiting.first?.submitted }.min() }
+    var oldest: ContinuousClock.Instant? { all.compactMap { $0.waiting.oldest }.min() }
 
     var unanswered: Int { all.reduce(0) { $0 + $1.unanswered } }
 }

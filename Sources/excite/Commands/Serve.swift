@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import HTTPServer
 import Logging
 import SENet
@@ -16,6 +17,9 @@ struct Serve: AsyncParsableCommand {
             Nothing needs tuning. Images that wait while the engine computes run together; by --queue a second's work may wait, and what \
             comes then is refused with 429 and told when to come back, as is a request whose deadline (X-Deadline-Ms, or \
             --default-deadline) would pass first.
+
+            Spans of requests go to an OpenTelemetry collector where OTEL_EXPORTER_OTLP_ENDPOINT says where it is; OTEL_TRACES_SAMPLER, \
+            OTEL_SERVICE_NAME and the like are heeded.
 
             SIGTERM or SIGINT: no longer ready; after --drain-delay the socket closes, accepted requests are answered, and the program \
             ends with 0, at the latest 2 seconds after --drain-timeout has passed, too. A second SIGINT ends it at once. At SIGHUP \
@@ -75,10 +79,18 @@ struct Serve: AsyncParsableCommand {
             printError(error.message)
             throw ExitCode.failure
         }
+        let tracing: TracingConfiguration?
+        do {
+            tracing = try TracingConfiguration(environment: ProcessInfo.processInfo.environment)
+        } catch {
+            printError("\(error)")
+            throw ExitCode.failure
+        }
         let configuration = ClassifierService.Configuration(
             sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, names: modelName,
             precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions), server: server,
-            deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys, page: serverOptions.page,
+            deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys,
+            cache: poolOptions.cache > 0 ? poolOptions.cache : nil, tracing: tracing, page: serverOptions.page,
             drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))
         let service = ClassifierService(configuration, logger: logger, logWriter: logWriter)
         var quiet = Logger(label: "excite.lifecycle")

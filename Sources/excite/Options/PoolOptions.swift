@@ -33,6 +33,13 @@ struct PoolOptions: ParsableArguments {
             valueName: "seconds"))
     var decodeBudget: Double = environment("decode-budget", default: 10)
 
+    @Option(
+        help: ArgumentHelp(
+            "Answers for images that come again are kept in so much memory, in bytes; 0 for none.",
+            discussion: "Of what was asked for longest ago they are forgotten first. Answers then have an ETag and a Cache-Status.",
+            valueName: "bytes"))
+    var cache: Int = environment("cache", default: 0)
+
     @Option(help: "The deadline of requests that say none (X-Deadline-Ms), in milliseconds; 0 for none.")
     var defaultDeadline: Int = environment("default-deadline", default: 0)
 
@@ -46,6 +53,7 @@ struct PoolOptions: ParsableArguments {
         try require("--max-client-requests", maxClientRequests, in: 0...1_000_000)
         if let decodeMemoryLimit { try require("--decode-memory", decodeMemoryLimit, in: 16...1 << 20, "MiB") }
         try require("--decode-budget", decodeBudget, above: 0, upTo: 3600, "seconds")
+        try require("--cache", cache, in: 0...1 << 40, "bytes")
         try require("--default-deadline", defaultDeadline, in: 0...86_400_000, "milliseconds")
         try require("--max-deadline", maxDeadline, in: 0...86_400_000, "milliseconds")
     }

@@ -63,6 +63,14 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "A port of its own for the probes and /metrics: whatever becomes of the other, it answers; 0 takes a free one.")
     var probePort: UInt16?
 
+    @Option(
+        help: ArgumentHelp(
+            "A port of its own for who runs the server: then /metrics, /v2/repository and the page's charts are at no other.",
+            discussion: """
+                All else is answered there, too, over the limits of connections, and with the same keys and certificates; 0 takes a free one.
+                """, valueName: "port"))
+    var adminPort: UInt16?
+
     @Option(help: "How long a request's head and body may take to arrive, however steadily they drip, in seconds.")
     var receiveTimeout: Double = environment("receive-timeout", default: 30)
 
@@ -145,6 +153,7 @@ struct ServerOptions: ParsableArguments {
         configuration.bodyMemoryPerClient = clientBytes
         configuration.trustedClients = trustedClient
         configuration.probePort = probePort ?? environment("probe-port")
+        configuration.adminPort = adminPort ?? environment("admin-port")
         configuration.uploadRate = minUploadRate
         configuration.receiveTimeout = .seconds(receiveTimeout)
         configuration.idleTimeout = .seconds(idleTimeout)

@@ -13,6 +13,7 @@ final class TestService {
     let gateway: Gateway
     let server: Server
     let pool: EnginePool
+    let tracer: Tracer?
 
     static let tiny = Result { try TinyModel().load() }
     static let other = Result { try TinyModel(tag: "other", classes: 7).load() }
@@ -22,7 +23,8 @@ final class TestService {
     ///   - dialects: spoken beside `/classify`.
     init(
         _ phase: Readiness.Phase = .ready, deadlines: Deadlines = .init(), dialects: [Dialect] = [], origins: AllowedOrigins = .init(),
-        keys: APIKeys? = nil, page: PageContent = .full,
+        keys: APIKeys? = nil, cache: Int? = nil, tracing: [String: String] = [:],
+        page: PageContent = .full,
         options change: (inout EnginePool.Options) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
@@ -36,10 +38,18 @@ final class TestService {
         var configuration = ServerConfiguration()
         configuration.port = 0
         configure(&configuration)
+        let metrics = metrics
+        let hasAdminPort = configuration.adminPort != nil
         let gateway = Gateway(
-            Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil, page: page) + dialects,
-            readiness: readiness, origins: origins, keys: keys)
-        let log = RequestLog(gateway, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
+            Dialect.all(
+                deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil, page: page,
+                hasAdminPort: hasAdminPort) + dialects,
+            readiness: readiness, origins: origins, keys: keys,
+            cache: cache.map { InferenceCache(limit: $0, metrics: metrics) }, hasAdminPort: hasAdminPort)
+        configuration.probePaths = gateway.routinePaths
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        tracer = try TracingConfiguration(environment: tracing).map { try Tracer($0, metrics: metrics, logger: logger) }
+        let log = RequestLog(gateway, logger: logger, metrics: metrics, tracer: tracer)
         self.gateway = gateway
         server = try Server(
             configuration: configuration, render: gateway.render, refusal: gateway.refusal, handle: gateway.handle,
@@ -48,11 +58,13 @@ final class TestService {
 
     deinit {
         server.stop()
+        tracer?.close(within: .zero)
         pool.close()
     }
 
-    func ask(_ method: String, _ target: String, headers: [String] = [], body: [UInt8]? = nil) throws -> HTTPAnswer {
-        let client = try HTTPClient(port: server.port)
+    /// - Parameter port: another than the main one.
+    func ask(_ method: String, _ target: String, headers: [String] = [], body: [UInt8]? = nil, port: UInt16? = nil) throws -> HTTPAnswer {
+        let client = try HTTPClient(port: port ?? server.port)
         client.send(method, target, headers: headers, body: body)
         return try client.read()
     }

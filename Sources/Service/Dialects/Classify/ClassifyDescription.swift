@@ -13,14 +13,18 @@ extension APIDescription {
                   {"name": "input", "in": "query", "description": "1: the crop that the network saw, as a PNG file in base64.", "schema": {"type": "string", "enum": ["0", "1"], "default": "0"}},
                   {"name": "map", "in": "query", "description": "Where in the image a class is seen, its class activation map: 1 for the most probable class, or a class's name as predictions have it. A model whose network does not end in global average pooling and a linear layer refuses it.", "schema": {"type": "string", "default": "0"}},
                   {"name": "X-Request-Id", "in": "header", "description": "Comes back in the answer and in the log; made up where absent.", "schema": {"type": "string", "maxLength": 128}},
-                  {"$ref": "#/components/parameters/X-Deadline-Ms"},
-                  {"name": "traceparent", "in": "header", "description": "Goes into the log.", "schema": {"type": "string", "maxLength": 128}}
+                  {"$ref": "#/components/parameters/X-Deadline-Ms"}, {"$ref": "#/components/parameters/X-Priority"},
+                  {"name": "traceparent", "in": "header", "description": "W3C Trace Context: goes into the log, and is the parent of the spans where requests are traced.", "schema": {"type": "string", "maxLength": 128}}
                 ],
                 \#(imageBody(field: "image")),
                 "responses": {
                   "200": {
                     "description": "The labels: of one image, or of several in their order. One bad image of several spoils only its own entry.",
-                    "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
+                    "headers": {
+                      "X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"},
+                      "ETag": {"$ref": "#/components/headers/ETag"},
+                      "Cache-Status": {"$ref": "#/components/headers/Cache-Status"}
+                    },
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}}
                   },
                   \#(APIDescription.refusals("Problem", again: "TryAgain"))

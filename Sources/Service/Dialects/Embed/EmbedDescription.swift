@@ -10,13 +10,17 @@ extension APIDescription {
                   {"name": "normalize", "in": "query", "description": "1: divided by the Euclidean norm, so that the product of two is the cosine between them.", "schema": {"type": "string", "enum": ["0", "1"], "default": "0"}},
                   {"name": "model", "in": "query", "description": "A name that /models gives. Without it the first model is asked.", "schema": {"type": "string"}},
                   {"name": "X-Request-Id", "in": "header", "description": "Comes back in the answer and in the log; made up where absent.", "schema": {"type": "string", "maxLength": 128}},
-                  {"$ref": "#/components/parameters/X-Deadline-Ms"}
+                  {"$ref": "#/components/parameters/X-Deadline-Ms"}, {"$ref": "#/components/parameters/X-Priority"}
                 ],
                 \#(imageBody(field: "image")),
                 "responses": {
                   "200": {
                     "description": "The features. As application/octet-stream, where Accept names it: for each image a row of float32, little-endian; a bad image is then the whole request's error.",
-                    "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
+                    "headers": {
+                      "X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"},
+                      "ETag": {"$ref": "#/components/headers/ETag"},
+                      "Cache-Status": {"$ref": "#/components/headers/Cache-Status"}
+                    },
                     "content": {
                       "application/json": {
                         "schema": {"$ref": "#/components/schemas/EmbedAnswer"},

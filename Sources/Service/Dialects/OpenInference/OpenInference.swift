@@ -39,6 +39,7 @@ extension Dialect {
                         var asked = try OpenInferenceRequest(request, model)
                         swap(&inference.inputs, &asked.inputs)
                         if let timeout = asked.timeout { inference.deadline = deadlines.deadline(of: request.head, asked: timeout) }
+                        if let priority = asked.priority { inference.priority = priority }
                         if asked.outputs.contains(where: { $0.name == .features }) { try inference.wantFeatures() }
                         // What JSON holds is a copy of the body, about as large, and counts as it does until it is answered.
                         return { [asked, share = request.share] (results) throws(Problem) in
@@ -49,7 +50,7 @@ extension Dialect {
         }
         let changes: [Route] = ["load", "unload"].map { verb in
             Route(
-                method: "POST", path: PathPattern(stringLiteral: "/v2/repository/models/{model*}/\(verb)"),
+                method: "POST", path: PathPattern(stringLiteral: "/v2/repository/models/{model*}/\(verb)"), isAdministrative: true,
                 action: .page { _ throws(Problem) in
                     throw Problem(
                         501, "Not implemented", code: "fixed_models",
@@ -57,7 +58,7 @@ extension Dialect {
                 })
         }
         let index = Route(
-            method: "POST", path: "/v2/repository/index",
+            method: "POST", path: "/v2/repository/index", isAdministrative: true,
             action: .page { _ in
                 let state = readiness.notReady
                 return .json(JSONWriter.text((readiness.pool?.models ?? []).map { RepositoryEntry(name: $0.name, unavailable: state) }))

@@ -42,7 +42,7 @@ extension APIDescription {
                 "/infer", "post", "infer",
                 #"""
                 "summary": "Runs a model on tensors (FP32, [N, 3, height, width]) or image files (BYTES, [N]).",
-                "description": "Binary tensors may follow the JSON, whose length Inference-Header-Content-Length then says; where it is 0, the body is the input itself. Outputs: logits (what is given where none is asked for), probabilities, features. parameters.timeout is in microseconds.",
+                "description": "Binary tensors may follow the JSON, whose length Inference-Header-Content-Length then says; where it is 0, the body is the input itself. Outputs: logits (what is given where none is asked for), probabilities, features. parameters.timeout is in microseconds; parameters.priority is 1, or 2 and more for the low one.",
                 "requestBody": {
                   "required": true,
                   "content": {
@@ -98,7 +98,7 @@ extension APIDescription {
               "required": ["inputs"],
               "properties": {
                 "id": {"type": "string"},
-                "parameters": {"type": "object", "properties": {"timeout": {"type": "integer", "minimum": 0, "maximum": 86400000000}, "binary_data_output": {"type": "boolean"}}},
+                "parameters": {"type": "object", "properties": {"timeout": {"type": "integer", "minimum": 0, "maximum": 86400000000}, "priority": {"type": "integer", "minimum": 0}, "binary_data_output": {"type": "boolean"}}},
                 "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": {"$ref": "#/components/schemas/InferenceInput"}},
                 "outputs": {"type": "array", "maxItems": 3, "items": {"$ref": "#/components/schemas/InferenceOutput"}}
               }

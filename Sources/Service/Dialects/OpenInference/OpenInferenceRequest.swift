@@ -11,6 +11,8 @@ struct OpenInferenceRequest: Sendable {
     var outputs: [Output] = []
     /// How long the client waits: `parameters.timeout`, in microseconds.
     var timeout: Duration?
+    /// `parameters.priority`, as a model with two levels has it in Triton: 0 for the default, 1 for the first, more for the low one.
+    var priority: Priority?
 
     /// An output that is asked for.
     struct Output: Sendable {
@@ -53,16 +55,16 @@ struct OpenInferenceRequest: Sendable {
             }
         }
         let input: OpenInferenceInput?
-        do throws(JSONError) { (id, timeout, input, outputs) = try fields.get() } catch { throw .badInference(error.description) }
+        do throws(JSONError) { (id, timeout, priority, input, outputs) = try fields.get() } catch { throw .badInference(error.description) }
         guard let input else { throw .badInference("there is no 'inputs' with the input in it") }
         inputs = try input.values(&binary, model)
         guard binary.count == 0 else { throw .badInference("the body has \(binary.count) bytes more than its inputs say") }
     }
 
-    private typealias Fields = (id: String?, timeout: Duration?, input: OpenInferenceInput?, outputs: [Output])
+    private typealias Fields = (id: String?, timeout: Duration?, priority: Priority?, input: OpenInferenceInput?, outputs: [Output])
 
     private static func read(_ reader: inout JSONReader, _ model: Model) throws(JSONError) -> Fields {
-        var fields: Fields = (nil, nil, nil, [])
+        var fields: Fields = (nil, nil, nil, nil, [])
         var allBinary = false
         /// Whether it is binary where it is said.
         var outputs: [(Output, isBinary: Bool?)] = []
@@ -77,6 +79,10 @@ struct OpenInferenceRequest: Sendable {
                         guard (0...86_400_000_000).contains(microseconds) else { throw reader.error("timeout must be from 0 to a day") }
                         // As Triton has it, 0 is none.
                         fields.timeout = microseconds > 0 ? .microseconds(microseconds) : nil
+                    case "priority":
+                        let level = try reader.integer()
+                        guard level >= 0 else { throw reader.error("priority must not be negative") }
+                        fields.priority = level > 0 ? level == 1 ? .normal : .low : nil
                     case "binary_data_output": allBinary = try reader.bool()
                     default: try reader.skip()
                     }

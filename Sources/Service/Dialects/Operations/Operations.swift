@@ -12,9 +12,10 @@ extension Dialect {
     ) -> Dialect {
         let document = Array(APIDescription.document(others.map(\.description) + [.operations], asksForKeys: asksForKeys).utf8)
         func page(
-            _ path: PathPattern, isOpen: Bool = false, _ answer: @escaping @Sendable (Call) throws(Problem) -> Response
+            _ path: PathPattern, isOpen: Bool = false, isAdministrative: Bool = false,
+            _ answer: @escaping @Sendable (Call) throws(Problem) -> Response
         ) -> Route {
-            Route(method: "GET", path: path, isRoutine: true, isOpen: isOpen, action: .page(answer))
+            Route(method: "GET", path: path, isRoutine: true, isOpen: isOpen, isAdministrative: isAdministrative, action: .page(answer))
         }
         let ready = { @Sendable (_: Call) throws(Problem) in
             readiness.notReady.map { Response.plain(503, "\($0)\n") } ?? .plain(200, "ok\n")
@@ -29,7 +30,7 @@ extension Dialect {
                     guard let pool = readiness.pool else { throw Problem(.unavailable) }
                     return .json { $0.field("models", pool.models) }
                 },
-                page("/metrics") { _ in
+                page("/metrics", isAdministrative: true) { _ in
                     Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", text: metrics.render())
                 },
                 page("/openapi.json") { _ in .json(document) },

@@ -50,7 +50,7 @@ extension APIDescription {
             "/metrics": {
               "get": {
                 "operationId": "metrics",
-                "summary": "Metrics in Prometheus' text format 0.0.4.",
+                "summary": "Metrics in Prometheus' text format 0.0.4. With --admin-port at that port alone.",
                 "responses": {"200": {"$ref": "#/components/responses/Text"}, \#(keyRefusals("Problem", again: "TryAgain"))}
               }
             },

@@ -69,7 +69,7 @@ extension APIDescription {
           "post": {
             "operationId": "\#(id)",
             "summary": "\#(summary)",
-            "parameters": [\#(parameters), {"$ref": "#/components/parameters/X-Deadline-Ms"}],
+            "parameters": [\#(parameters), {"$ref": "#/components/parameters/X-Deadline-Ms"}, {"$ref": "#/components/parameters/X-Priority"}],
             "requestBody": {"required": true, "content": {"application/json": {"schema": \#(request), "example": \#(example)}}},
             "responses": {
               "200": {"description": "In the images' order.", "content": {"application/json": {"schema": \#(answer)}}},

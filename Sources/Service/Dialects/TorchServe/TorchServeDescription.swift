@@ -104,7 +104,7 @@ extension APIDescription {
               "operationId": "\#(id)",
               "summary": "TorchServe: the five best labels of an image, or of several.",
               "description": "The image is the body itself (curl -T), or the form's field 'data' or 'body', which can be repeated.",
-              "parameters": [\#(parameters), {"$ref": "#/components/parameters/X-Deadline-Ms"}],
+              "parameters": [\#(parameters), {"$ref": "#/components/parameters/X-Deadline-Ms"}, {"$ref": "#/components/parameters/X-Priority"}],
               \#(imageBody(field: "data")),
               "responses": {
                 "200": {

@@ -1,0 +1,12 @@
+import CGnuTLS
+
+/// - Returns: 32 bytes; nil where the library's policy forbids it.
+func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+    var digest = [UInt8](repeating: 0, count: 32)
+    return gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes.baseAddress, bytes.count, &digest) == 0 ? digest : nil
+}
+
+/// In lower case.
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
