@@ -31,18 +31,19 @@ package struct RequestLog: Sendable {
         self.gateway = gateway
         self.logger = logger
         requests = metrics.counter(
-            "excite_requests_total", help: "Requests, by route, dialect and status.", labels: ["route", "dialect", "status"])
+            "excite_requests_total", help: "Requests, by route, kind (inference or other), dialect and status.",
+            labels: ["route", "kind", "dialect", "status"])
         duration = metrics.histogram(
-            "excite_request_seconds", help: "From a request's first byte to its answer's last.", labels: ["route"])
+            "excite_request_seconds", help: "From a request's first byte to its answer's last.", labels: ["route", "kind"])
         receive = metrics.histogram(
-            "excite_receive_seconds", help: "From a request's first byte to the end of its body.", labels: ["route"])
+            "excite_receive_seconds", help: "From a request's first byte to the end of its body.", labels: ["route", "kind"])
     }
 
     package func completed(_ request: CompletedRequest) {
-        let (route, dialect, isRoutine) = gateway.route(of: request.head)
-        requests.add([route, dialect, String(request.status)])
-        duration.observe([route], request.duration.seconds)
-        if let received = request.received { receive.observe([route], received.seconds) }
+        let (route, kind, dialect, isRoutine) = gateway.route(of: request.head)
+        requests.add([route, kind, dialect, String(request.status)])
+        duration.observe([route, kind], request.duration.seconds)
+        if let received = request.received { receive.observe([route, kind], received.seconds) }
         let level: Logger.Level = isRoutine && request.status < 500 ? .debug : .info
         guard level >= logger.logLevel else { return }
         let passage = flood.pass(request.status, at: .now)

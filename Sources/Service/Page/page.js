@@ -473,9 +473,7 @@ function watch() {
     new Chart("Requests a second", value => value.toFixed(1)), new Chart("Images a batch", value => value.toFixed(1)),
     new Chart("Waiting images", value => String(value)), new Chart("Time", seconds("p50"), seconds("p99")),
   ];
-  const asked = new Set(["/classify", "/embed"]);
-  const isCounted = ({ route, dialect }) => asked.has(route) || dialect === "hugging-face"
-    || /^\/(predictions|pipeline)\/|^\/models\/\{model\}$|\/infer$|\{model\}:\w+$/.test(route);
+  const isCounted = ({ kind }) => kind === "inference";
   let last;
   async function read() {
     if (document.hidden) return;
