@@ -1,0 +1,147 @@
+/// How soon which share of the requests is to be answered: a service level objective.
+public struct LatencyObjective: Sendable, Equatable {
+    /// Of all requests, from 0.5 to below 1: 0.99 for p99.
+    public var share: Double
+    public var limit: Duration
+
+    public init(share: Double, limit: Duration) {
+        self.share = share
+        self.limit = limit
+    }
+}
+
+/// What to serve a model with, so that it keeps an objective, and how many requests it then gets through.
+public struct CapacityPlan: Sendable, Equatable {
+    public var largestBatch: Int
+    /// At so many waiting images more are refused.
+    public var queue: Int
+    /// Of requests that say none.
+    public var deadline: Duration
+    /// Requests a second that keep the objective, as simulated, and a little less.
+    public var capacity: Double
+    /// What they are expected to see, at that rate.
+    public var expected: Forecast
+    /// At twice that rate: what is accepted keeps the objective still.
+    public var overloaded: Forecast
+
+    public struct Forecast: Sendable, Equatable {
+        /// Of those that are answered, in seconds.
+        public var p50: Double
+        public var p99: Double
+        public var imagesPerBatch: Double
+        public var answersPerSecond: Double
+        /// Of all requests.
+        public var refusedShare: Double
+
+        init(_ outcome: PoolSimulation.Outcome) {
+            (p50, p99) = (outcome.latency(0.5), outcome.latency(0.99))
+            imagesPerBatch = outcome.imagesPerBatch
+            answersPerSecond = outcome.answersPerSecond
+            refusedShare = Double(outcome.refused) / Double(max(1, outcome.refused + outcome.latencies.count))
+        }
+    }
+
+    /// How many such instances a rate needs: each gets its share of what comes at random.
+    public func replicas(rate: Double) -> Int { max(1, Int((rate / capacity).rounded(.up))) }
+}
+
+/// Finds a `CapacityPlan` by simulating the pool.
+public struct CapacityPlanner: Sendable {
+    public var objective: LatencyObjective
+    public var costs: MeasuredCosts
+    /// What is not chosen: threads, and how long batches wait.
+    public var options: EnginePool.Options
+
+    /// Where latency rises steeply, a machine that is this much slower for a while must not miss the objective.
+    static let keptBack = 0.05
+    /// A larger batch has to be worth this much more.
+    private static let gain = 0.01
+    private static let requests = 20_000
+
+    public init(_ objective: LatencyObjective, costs: MeasuredCosts, options: EnginePool.Options) {
+        self.objective = objective
+        self.costs = costs
+        self.options = options
+    }
+
+    /// Admission reckons with a margin: so it refuses what is expected to come after the objective's limit, and nothing that would not.
+    var deadline: Duration { .milliseconds(Int64((ModelCost.margin * objective.limit.seconds * 1000).rounded(.up))) }
+
+    /// Requests a second at full load, whatever their latency.
+    public func fullLoad(largestBatch: Int) -> Double {
+        var options = options
+        options.largestBatch = largestBatch
+        options.queue = 2 * largestBatch * options.sessions
+        return PoolSimulation(options, costs: costs).run(rate: 2 * mostImages(largestBatch), requests: Self.requests).answersPerSecond
+    }
+
+    /// Images a second that sessions get through, were there nothing to decode: more than a pool does.
+    private func mostImages(_ largestBatch: Int) -> Double {
+        Double(options.sessions) * costs.runs.prefix(largestBatch).enumerated().map { Double($0.offset + 1) / $0.element }.reduce(0, max)
+    }
+
+    /// Nil where not even a rare request keeps the objective.
+    ///
+    /// - Parameter progress: called now and then with what part is done, from 0 to 1.
+    public func plan(progress: (Double) -> Void = { _ in }) -> CapacityPlan? {
+        let sizes = batchSizes
+        var best: (largestBatch: Int, rate: Double)?
+        for (index, size) in sizes.enumerated() {
+            let rate = highestRate(largestBatch: size, queue: nil)
+            if rate > (best?.rate ?? 0) * (1 + Self.gain) { best = (size, rate) }
+            progress(Double(index + 1) / Double(sizes.count + 2))
+        }
+        guard let best else { return nil }
+        let queue = longestQueue(largestBatch: best.largestBatch, rate: best.rate)
+        progress(Double(sizes.count + 1) / Double(sizes.count + 2))
+        let rate = highestRate(largestBatch: best.largestBatch, queue: queue)
+        guard rate > 0 else { return nil }
+        let capacity = rate * (1 - Self.keptBack)
+        progress(1)
+        func forecast(_ rate: Double) -> CapacityPlan.Forecast { .init(outcome(best.largestBatch, queue: queue, rate: rate)) }
+        return CapacityPlan(
+            largestBatch: best.largestBatch, queue: queue, deadline: deadline, capacity: capacity, expected: forecast(capacity),
+            overloaded: forecast(2 * capacity))
+    }
+
+    /// Powers of two, and the largest that was measured.
+    private var batchSizes: [Int] {
+        let largest = min(costs.runs.count, options.largestBatch)
+        return Array(sequence(first: 1) { $0 * 2 }.prefix { $0 < largest }) + [largest]
+    }
+
+    private func outcome(_ largestBatch: Int, queue: Int?, rate: Double) -> PoolSimulation.Outcome {
+        var options = options
+        options.largestBatch = largestBatch
+        options.queue = queue ?? .max
+        return PoolSimulation(options, costs: costs, deadline: deadline).run(rate: rate, requests: Self.requests)
+    }
+
+    private func isKept(_ largestBatch: Int, queue: Int?, rate: Double) -> Bool {
+        outcome(largestBatch, queue: queue, rate: rate).latencyOfAll(objective.share) <= objective.limit.seconds
+    }
+
+    /// Requests a second up to which the objective is kept, to a hundredth; 0 where it never is.
+    private func highestRate(largestBatch: Int, queue: Int?) -> Double {
+        let most = mostImages(largestBatch)
+        var (kept, missed) = (most / 1000, most)
+        guard isKept(largestBatch, queue: queue, rate: kept) else { return 0 }
+        while missed / kept > 1.01 {
+            let rate = (kept * missed).squareRoot()
+            if isKept(largestBatch, queue: queue, rate: rate) { kept = rate } else { missed = rate }
+        }
+        return kept
+    }
+
+    /// The most images that may wait so that at twice the highest rate whatever is accepted keeps the objective still; no more than are run
+    /// within its limit.
+    private func longestQueue(largestBatch: Int, rate: Double) -> Int {
+        var (kept, missed) = (1, Int(rate * objective.limit.seconds) + options.sessions * largestBatch + 1)
+        while missed - kept > 1 {
+            let queue = (kept + missed) / 2
+            let latency = outcome(largestBatch, queue: queue, rate: 2 * rate).latency(objective.share)
+            if latency <= objective.limit.seconds { kept = queue } else { missed = queue }
+        }
+        return kept
+    }
+}

@@ -1,0 +1,156 @@
+import ArgumentParser
+import FoundationEssentials
+import HTTPServer
+import LoadTesting
+import SENet
+import Service
+import Serving
+import Threads
+
+struct Tune: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Find the options of serve that keep a latency, and how many requests they get through.",
+        discussion: """
+            Measures on this machine what runs of every size, decoding and the rest of a request take, and simulates a pool of these costs, \
+            with requests that come at random (a Poisson process) with one image each. A request that is refused counts as one that missed \
+            its latency. The capacity is the highest rate that keeps it, less 5 %; with `excite load --poisson` it can be held against a server.
+
+              excite tune --slo p99=100ms --model seresnet50.a1_in1k --images photographs --rate 500
+
+            Serving needs no tuning: without these options full load is got through, but at the latency that it takes. Measure on a machine \
+            that has nothing else to do, with as many CPUs as an instance will have.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "How soon which share of the requests is to be answered: p99=50ms, p95=0.2s.", valueName: "objective"))
+    var slo: LatencyObjective?
+
+    @Option(help: "Requests a second that are to be served: how many instances they need.")
+    var rate: Double?
+
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var threadOptions: ThreadOptions
+    @OptionGroup var precisionOptions: PrecisionOptions
+    @OptionGroup var imageOptions: ImageOptions
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A folder of images such as will be sent; up to 100 of them are taken. (default: the self-test image of the model that comes with \
+            the program)
+            """,
+            valueName: "folder"))
+    var images: String?
+
+    @Option(help: "The largest batch that is tried.")
+    var maxBatch: Int = environment("max-batch", default: 16)
+
+    @Option(help: "How long each of runs, decoding and requests is measured, in seconds.")
+    var seconds: Double = environment("seconds", default: 10)
+
+    @Option(help: "text or json.")
+    var format: OutputFormat = environment("format", default: .text)
+
+    private static let mostImages = 100
+
+    func validate() throws {
+        if let wantedRate { try require("--rate", wantedRate, above: 0, upTo: 1_000_000_000, "requests a second") }
+        try require("--max-batch", maxBatch, in: 1...1024)
+        try require("--seconds", seconds, above: 0, upTo: 3600)
+        guard slo ?? environment("slo") != nil else { throw ValidationError("--slo is missing: for example --slo p99=50ms") }
+    }
+
+    private var wantedRate: Double? { rate ?? environment("rate") }
+
+    func run() throws {
+        guard let objective = slo ?? environment("slo") else { return }
+        let model = try Model(
+            imageOptions.source(modelOptions.source()), precision: precisionOptions.chosen, threads: threadOptions.threads)
+        let files = try self.files
+        var options = EnginePool.Options(threads: threadOptions.threads)
+        options.decoder = imageOptions.decoder
+        options.largestBatch = maxBatch
+        var costs = try measure(model, options, files, objective)
+        var planner = CapacityPlanner(objective, costs: costs, options: options)
+        guard let first = planner.plan(progress: Self.bar("choosing")) else { throw unreachable(objective, model, costs) }
+        options.largestBatch = first.largestBatch
+        costs.request = try requestCost(model, options, files, planner)
+        planner.costs = costs
+        guard let plan = planner.plan(progress: Self.bar("choosing")) else { throw unreachable(objective, model, costs) }
+        let report = TuneReport(
+            model, objective, options: planner.options, costs: costs, plan: plan, images: files.count, rate: wantedRate, given: given)
+        printText(format == .json ? try JSON.text(report) : report.text)
+    }
+
+    private var files: [String] {
+        get throws {
+            guard let folder = images ?? environment("images") else { return ["\(try EmbeddedModel.folder())/self-test.jpg"] }
+            let all = try ImageFiles.images(under: folder)
+            guard !all.isEmpty else { throw ModelError.file("\(folder): no images there") }
+            // From all over the folder.
+            return all.count <= Self.mostImages ? all : (0..<Self.mostImages).map { all[$0 * all.count / Self.mostImages] }
+        }
+    }
+
+    /// What of this command's options serve has to be given, too.
+    private var given: [String] {
+        var given: [String] = []
+        if let model: String = modelOptions.model ?? environment("model") { given += ["--model", model] }
+        if threadOptions.threads != ProcessorCount.available { given += ["--threads", "\(threadOptions.threads)"] }
+        if let precision = precisionOptions.chosen { given += ["--precision", precision.rawValue] }
+        if imageOptions.decode != .full { given += ["--decode", imageOptions.decode.rawValue] }
+        if imageOptions.input != .standard { given += ["--input", imageOptions.input.rawValue] }
+        return given
+    }
+
+    private func measure(
+        _ model: Model, _ options: EnginePool.Options, _ files: [String], _ objective: LatencyObjective
+    ) throws -> MeasuredCosts {
+        let measurement: CostMeasurement
+        do {
+            let images = try files.map { (file) throws(ModelError) in try readFile(file) }
+            measurement = try CostMeasurement(model, options: options, images: images)
+        } catch let error as CostMeasurement.UnusableImage {
+            throw ModelError.file("\(files[error.index]): \(error.error); take it out of the folder")
+        }
+        let bar = Mutex(ProgressBar("measuring runs and decoding", .seconds))
+        defer { bar.withLock { $0.finish() } }
+        let total = Int(2 * seconds)
+        return try measurement.measure(seconds: seconds, limit: objective.limit) { passed in
+            bar.withLock { $0.update(min(Int(passed), total), of: total) }
+        }
+    }
+
+    /// What a request costs besides, of a lane's time: by how much a server on the loopback gets through less than was simulated.
+    private func requestCost(
+        _ model: Model, _ options: EnginePool.Options, _ files: [String], _ planner: CapacityPlanner
+    ) throws -> Double {
+        var options = options
+        options.queue = .max
+        let server = try LoopbackServer(model, options: options)
+        let clients = 2 * options.largestBatch * options.sessions
+        let bar = Mutex(ProgressBar("measuring requests", .seconds))
+        bar.withLock { $0.update(0, of: Int(seconds)) }
+        defer { bar.withLock { $0.finish() } }
+        // The first requests find connections to be made and memory cold.
+        _ = try server.throughput(files: files, clients: clients, seconds: seconds / 5)
+        let served = try server.throughput(files: files, clients: clients, seconds: seconds)
+        let simulated = planner.fullLoad(largestBatch: options.largestBatch)
+        return max(0, Double(options.sessions) * (1 / served - 1 / simulated))
+    }
+
+    private func unreachable(_ objective: LatencyObjective, _ model: Model, _ costs: MeasuredCosts) -> ModelError {
+        let alone = 1000 * (costs.runs[0] + costs.decodes[costs.decodes.count / 2])
+        return .engine(
+            "\(objective.text) cannot be kept here: \(model.name) takes \(alone.digits(3)) ms for one image alone, and now and then more. Take a "
+                + "longer one, more or faster CPUs, a smaller model, or int8 (excite quantize)")
+    }
+
+    private static func bar(_ title: String) -> (Double) -> Void {
+        var bar = ProgressBar(title, .share)
+        return { part in
+            if part < 1 { bar.share(part) } else { bar.finish() }
+        }
+    }
+}
