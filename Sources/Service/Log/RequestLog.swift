@@ -3,11 +3,11 @@ import Logging
 import Serving
 
 /// What a request's log line says of its images.
-struct RequestSummary: Sendable {
+package struct RequestSummary: Sendable {
     var model: Model
     var images: Int
     var failed: Int
-    var first: Inference?
+    package var first: Inference?
 
     init(_ model: Model, _ results: [Result<Inference, InferenceError>]) {
         self.model = model

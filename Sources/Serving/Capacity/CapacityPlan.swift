@@ -19,12 +19,14 @@ public struct CapacityPlan: Sendable, Equatable {
     public var deadline: Duration
     /// Requests a second that keep the objective, as simulated, and a little less.
     public var capacity: Double
-    /// What they are expected to see, at that rate.
-    public var expected: Forecast
+    /// What requests are expected to see, at rates up to that.
+    public var expected: [Forecast]
     /// At twice that rate: what is accepted keeps the objective still.
     public var overloaded: Forecast
 
     public struct Forecast: Sendable, Equatable {
+        /// Requests a second.
+        public var rate: Double
         /// Of those that are answered, in seconds.
         public var p50: Double
         public var p99: Double
@@ -33,7 +35,8 @@ public struct CapacityPlan: Sendable, Equatable {
         /// Of all requests.
         public var refusedShare: Double
 
-        init(_ outcome: PoolSimulation.Outcome) {
+        init(_ outcome: PoolSimulation.Outcome, rate: Double) {
+            self.rate = rate
             (p50, p99) = (outcome.latency(0.5), outcome.latency(0.99))
             imagesPerBatch = outcome.imagesPerBatch
             answersPerSecond = outcome.answersPerSecond
@@ -57,6 +60,8 @@ public struct CapacityPlanner: Sendable {
     /// A larger batch has to be worth this much more.
     private static let gain = 0.01
     private static let requests = 20_000
+    /// Of the capacity: what is forecast.
+    private static let parts = [0.25, 0.5, 0.75, 1]
 
     public init(_ objective: LatencyObjective, costs: MeasuredCosts, options: EnginePool.Options) {
         self.objective = objective
@@ -98,10 +103,12 @@ public struct CapacityPlanner: Sendable {
         guard rate > 0 else { return nil }
         let capacity = rate * (1 - Self.keptBack)
         progress(1)
-        func forecast(_ rate: Double) -> CapacityPlan.Forecast { .init(outcome(best.largestBatch, queue: queue, rate: rate)) }
+        func forecast(_ rate: Double) -> CapacityPlan.Forecast {
+            .init(outcome(best.largestBatch, queue: queue, rate: rate), rate: rate)
+        }
         return CapacityPlan(
-            largestBatch: best.largestBatch, queue: queue, deadline: deadline, capacity: capacity, expected: forecast(capacity),
-            overloaded: forecast(2 * capacity))
+            largestBatch: best.largestBatch, queue: queue, deadline: deadline, capacity: capacity,
+            expected: Self.parts.map { forecast($0 * capacity) }, overloaded: forecast(2 * capacity))
     }
 
     /// Powers of two, and the largest that was measured.

@@ -38,25 +38,21 @@ public struct CostMeasurement: Sendable {
     /// - Parameters:
     ///   - seconds: how long runs are measured, and how long decoding; every size is measured three times at least.
     ///   - limit: larger batches than the first whose run takes longer are not measured.
-    ///   - progress: called now and then with the seconds that have passed, on any thread.
     /// - Throws: `ModelError.engine` if memory or threads cannot be had.
-    public func measure(
-        seconds: Double, limit: Duration, progress: @escaping @Sendable (Double) -> Void
-    ) throws(ModelError) -> MeasuredCosts {
-        let started = ContinuousClock.now
+    public func measure(seconds: Double, limit: Duration) throws(ModelError) -> MeasuredCosts {
         let lanes = try onThreads(options.sessions) { () throws(ModelError) -> [[Double]] in
-            try measureRuns(seconds: seconds, limit: limit.seconds) { progress((ContinuousClock.now - started).seconds) }
+            try measureRuns(seconds: seconds, limit: limit.seconds)
         }
         // Every lane has measured the first sizes; one may have gone on where another's run took too long.
         let sizes = lanes.map(\.count).min() ?? 0
         let decodes = try onThreads(options.sessions * options.threadsPerSession) { () throws(ModelError) -> [Double] in
-            measureDecoding(seconds: seconds) { progress((ContinuousClock.now - started).seconds) }
+            measureDecoding(seconds: seconds)
         }
         return MeasuredCosts(runs: (0..<sizes).map { size in lanes.flatMap { $0[size] } }, decodes: decodes.flatMap(\.self))
     }
 
     /// The sizes in turns, so that what disturbs the machine for a while disturbs all of them.
-    private func measureRuns(seconds: Double, limit: Double, tick: () -> Void) throws(ModelError) -> [[Double]] {
+    private func measureRuns(seconds: Double, limit: Double) throws(ModelError) -> [[Double]] {
         let workspace = try Workspace(threads: options.threadsPerSession)
         let session = try Session(plan: model.plan, workspace: workspace, largestBatch: options.largestBatch)
         func run(_ images: Int) -> Double {
@@ -72,20 +68,18 @@ public struct CostMeasurement: Sendable {
             // The first run of a size finds memory and caches cold.
             _ = run(images)
             runs.append([run(images)])
-            tick()
             if runs[images - 1][0] > limit { break }
         }
         let started = ContinuousClock.now
         while runs[0].count < 3 || (ContinuousClock.now - started).seconds < seconds {
             for images in 1...runs.count {
                 runs[images - 1].append(run(images))
-                tick()
             }
         }
         return runs
     }
 
-    private func measureDecoding(seconds: Double, tick: () -> Void) -> [Double] {
+    private func measureDecoding(seconds: Double) -> [Double] {
         let started = ContinuousClock.now
         var (decodes, index) = ([Double](), 0)
         while decodes.count < images.count || (ContinuousClock.now - started).seconds < seconds {
@@ -94,7 +88,6 @@ public struct CostMeasurement: Sendable {
             _ = try? decode(images[index % images.count], model, options)
             decodes.append((ContinuousClock.now - began).seconds)
             index += 1
-            tick()
         }
         return decodes
     }

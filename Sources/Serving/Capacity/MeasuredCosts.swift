@@ -8,14 +8,43 @@ public struct MeasuredCosts: Sendable, Equatable {
     public var decodes: [Double]
     /// What a request takes besides, of its lane's time: to be received, and to be answered.
     public var request: Double
+    /// How much longer a request takes than its image, while it holds nobody up: from its first byte to its answer's last; not empty.
+    public var transit: [Double]
 
-    /// - Precondition: there is a run, a spread and a decode.
-    public init(runs: [Double], spread: [Double], decodes: [Double], request: Double = 0) {
-        precondition(!runs.isEmpty && !spread.isEmpty && !decodes.isEmpty, "costs of which nothing was measured")
+    /// - Precondition: there is a run, a spread, a decode and a transit.
+    public init(runs: [Double], spread: [Double], decodes: [Double], request: Double = 0, transit: [Double] = [0]) {
+        precondition(!runs.isEmpty && !spread.isEmpty && !decodes.isEmpty && !transit.isEmpty, "costs of which nothing was measured")
         self.runs = runs
         self.spread = spread
         self.decodes = decodes
         self.request = request
+        self.transit = transit
+    }
+
+    /// What serving took for a request of one image, in seconds.
+    public struct Served: Sendable {
+        /// Of the batch that it was in.
+        public var images: Int
+        public var run: Double
+        public var decode: Double
+        public var transit: Double
+
+        public init(images: Int, run: Double, decode: Double, transit: Double) {
+            (self.images, self.run, self.decode, self.transit) = (images, run, decode, transit)
+        }
+    }
+
+    /// Takes over what was seen while a server worked: there, runs and decoders are disturbed by receiving and answering, and find caches cold.
+    public mutating func follow(_ served: [Served]) {
+        guard !served.isEmpty else { return }
+        // All images of a run took the same.
+        var seen: Set<Double> = []
+        let ratios = served.filter { runs.indices.contains($0.images - 1) && seen.insert($0.run).inserted }.map {
+            $0.run / runs[$0.images - 1]
+        }
+        if !ratios.isEmpty { spread = ratios.sorted() }
+        decodes = served.map(\.decode).sorted()
+        transit = served.map { max(0, $0.transit) }.sorted()
     }
 
     /// - Parameter runs: the measured runs of 1, 2, 3… images; none is empty.

@@ -171,7 +171,9 @@ extension PoolSimulation {
         private mutating func settle(_ index: Int) {
             if case .running(let end, let began) = lanes[index].phase, end <= now {
                 let jobs = lanes[index].jobs
-                outcome.latencies += jobs.map { (now - $0.arrived).seconds }
+                for job in jobs {
+                    outcome.latencies.append((now - job.arrived).seconds + (simulation.costs.transit.randomElement(using: &random) ?? 0))
+                }
                 outcome.batches += 1
                 cost.follow(images: jobs.count, seconds: (now - began).seconds, at: now)
                 (lanes[index].phase, lanes[index].jobs) = (.idle, [])

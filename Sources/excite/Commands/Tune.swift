@@ -5,7 +5,6 @@ import LoadTesting
 import SENet
 import Service
 import Serving
-import Threads
 
 struct Tune: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -53,6 +52,8 @@ struct Tune: ParsableCommand {
     var format: OutputFormat = environment("format", default: .text)
 
     private static let mostImages = 100
+    /// Of full load: where costs are measured.
+    private static let usualLoad = 0.7
 
     func validate() throws {
         if let wantedRate { try require("--rate", wantedRate, above: 0, upTo: 1_000_000_000, "requests a second") }
@@ -72,14 +73,12 @@ struct Tune: ParsableCommand {
         options.decoder = imageOptions.decoder
         options.largestBatch = maxBatch
         var costs = try measure(model, options, files, objective)
-        var planner = CapacityPlanner(objective, costs: costs, options: options)
-        guard let first = planner.plan(progress: Self.bar("choosing")) else { throw unreachable(objective, model, costs) }
-        options.largestBatch = first.largestBatch
-        costs.request = try requestCost(model, options, files, planner)
-        planner.costs = costs
+        options.largestBatch = costs.runs.count
+        try serve(model, options, files, objective, &costs)
+        let planner = CapacityPlanner(objective, costs: costs, options: options)
         guard let plan = planner.plan(progress: Self.bar("choosing")) else { throw unreachable(objective, model, costs) }
         let report = TuneReport(
-            model, objective, options: planner.options, costs: costs, plan: plan, images: files.count, rate: wantedRate, given: given)
+            model, objective, options: options, costs: costs, plan: plan, images: files.count, rate: wantedRate, given: given)
         printText(format == .json ? try JSON.text(report) : report.text)
     }
 
@@ -114,30 +113,28 @@ struct Tune: ParsableCommand {
         } catch let error as CostMeasurement.UnusableImage {
             throw ModelError.file("\(files[error.index]): \(error.error); take it out of the folder")
         }
-        let bar = Mutex(ProgressBar("measuring runs and decoding", .seconds))
-        defer { bar.withLock { $0.finish() } }
-        let total = Int(2 * seconds)
-        return try measurement.measure(seconds: seconds, limit: objective.limit) { passed in
-            bar.withLock { $0.update(min(Int(passed), total), of: total) }
-        }
+        let progress = TimedProgress("measuring runs and decoding", seconds: 2 * seconds)
+        defer { progress.finish() }
+        return try measurement.measure(seconds: seconds, limit: objective.limit)
     }
 
-    /// What a request costs besides, of a lane's time: by how much a server on the loopback gets through less than was simulated.
-    private func requestCost(
-        _ model: Model, _ options: EnginePool.Options, _ files: [String], _ planner: CapacityPlanner
-    ) throws -> Double {
+    /// Serves the model on the loopback: what runs, decoding and the rest of a request take there, and by how much it gets through less than is
+    /// simulated with that.
+    private func serve(
+        _ model: Model, _ options: EnginePool.Options, _ files: [String], _ objective: LatencyObjective, _ costs: inout MeasuredCosts
+    ) throws {
         var options = options
         options.queue = .max
         let server = try LoopbackServer(model, options: options)
         let clients = 2 * options.largestBatch * options.sessions
-        let bar = Mutex(ProgressBar("measuring requests", .seconds))
-        bar.withLock { $0.update(0, of: Int(seconds)) }
-        defer { bar.withLock { $0.finish() } }
+        let progress = TimedProgress("measuring requests", seconds: 2.2 * seconds)
+        defer { progress.finish() }
         // The first requests find connections to be made and memory cold.
         _ = try server.throughput(files: files, clients: clients, seconds: seconds / 5)
-        let served = try server.throughput(files: files, clients: clients, seconds: seconds)
-        let simulated = planner.fullLoad(largestBatch: options.largestBatch)
-        return max(0, Double(options.sessions) * (1 / served - 1 / simulated))
+        let fullLoad = try server.throughput(files: files, clients: clients, seconds: seconds)
+        costs.follow(try server.costs(files: files, rate: Self.usualLoad * fullLoad, seconds: seconds))
+        let simulated = CapacityPlanner(objective, costs: costs, options: options).fullLoad(largestBatch: options.largestBatch)
+        costs.request = max(0, Double(options.sessions) * (1 / fullLoad - 1 / simulated))
     }
 
     private func unreachable(_ objective: LatencyObjective, _ model: Model, _ costs: MeasuredCosts) -> ModelError {

@@ -15,8 +15,8 @@ struct TuneReport: Encodable {
     let flags: [String]
     /// Requests a second, less what is kept back.
     let capacity: Double
-    /// At that rate.
-    let expected: Forecast
+    /// At rates up to that.
+    let expected: [Forecast]
     /// At twice that rate.
     let overloaded: Forecast
     /// Where a rate was asked for.
@@ -35,9 +35,12 @@ struct TuneReport: Encodable {
         var decodeP50Ms: Double
         var decodeP99Ms: Double
         var requestMs: Double
+        var transitP50Ms: Double
+        var transitP99Ms: Double
     }
 
     struct Forecast: Encodable {
+        var rate: Double
         var p50Ms: Double
         var p99Ms: Double
         var imagesPerBatch: Double
@@ -45,6 +48,7 @@ struct TuneReport: Encodable {
         var refusedShare: Double
 
         init(_ forecast: CapacityPlan.Forecast) {
+            rate = forecast.rate.rounded(decimals: 2)
             (p50Ms, p99Ms) = ((forecast.p50 * 1000).rounded(decimals: 2), (forecast.p99 * 1000).rounded(decimals: 2))
             imagesPerBatch = forecast.imagesPerBatch.rounded(decimals: 2)
             answersPerSecond = forecast.answersPerSecond.rounded(decimals: 2)
@@ -73,45 +77,61 @@ struct TuneReport: Encodable {
         let decodes = costs.decodes.sorted()
         self.costs = Costs(
             runsMs: costs.runs.map(milliseconds), decodeP50Ms: milliseconds(decodes[decodes.count / 2]),
-            decodeP99Ms: milliseconds(decodes[decodes.count * 99 / 100]), requestMs: milliseconds(costs.request))
+            decodeP99Ms: milliseconds(decodes[decodes.count * 99 / 100]), requestMs: milliseconds(costs.request),
+            transitP50Ms: milliseconds(costs.transit[costs.transit.count / 2]),
+            transitP99Ms: milliseconds(costs.transit[costs.transit.count * 99 / 100]))
         flags =
             given + [
                 "--max-batch", "\(plan.largestBatch)", "--queue", "\(plan.queue)", "--default-deadline",
                 "\(Int((plan.deadline.seconds * 1000).rounded()))",
             ]
         capacity = plan.capacity.rounded(decimals: 2)
-        (expected, overloaded) = (Forecast(plan.expected), Forecast(plan.overloaded))
+        (expected, overloaded) = (plan.expected.map(Forecast.init), Forecast(plan.overloaded))
         self.rate = rate
         instances = rate.map(plan.replicas)
     }
 
     var text: String {
         let threadsText = sessions > 1 ? "\(sessions) sessions of \(threads / sessions) threads" : "1 session of \(threads) threads"
+        return [
+            "\(model), \(precision.rawValue), \(instructionSet), \(threadsText), \(images) image\(images == 1 ? "" : "s") in turn", "",
+            measured, "", "\(objectiveText) is kept by", "", "  excite serve \(flags.map(shellWord).joined(separator: " "))", "",
+            forecast, "", summary,
+        ].joined(separator: "\n")
+    }
+
+    private var measured: String {
         var table = TextTable(columns: [.left("measured"), .right("ms"), .right("images/s")])
         for (index, milliseconds) in costs.runsMs.enumerated() {
             let images = index + 1
+            // Of many sizes those that tell most.
+            guard costs.runsMs.count <= 8 || images & index == 0 || images == costs.runsMs.count else { continue }
+            let throughput = 1000 * Double(images * sessions) / milliseconds
             table.rows.append([
-                "a run of \(images) image\(images == 1 ? "" : "s")", milliseconds.digits(3),
-                (1000 * Double(images * sessions) / milliseconds).formatted(decimals: 1),
+                "a run of \(images) image\(images == 1 ? "" : "s")", milliseconds.digits(3), throughput.formatted(decimals: 1),
             ])
         }
-        table.rows.append(["decoding an image, p50", costs.decodeP50Ms.digits(3), ""])
-        table.rows.append(["decoding an image, p99", costs.decodeP99Ms.digits(3), ""])
-        table.rows.append(["a request besides", costs.requestMs.digits(3), ""])
-        var lines = [
-            "\(model), \(precision.rawValue), \(instructionSet), \(threadsText), \(images) image\(images == 1 ? "" : "s") in turn", "",
-            table.text, "", "\(objectiveText) is kept by", "", "  excite serve \(flags.map(shellWord).joined(separator: " "))", "",
-            "capacity        \(capacity.formatted(decimals: 1)) requests/s at random, "
-                + "then p50 \(expected.p50Ms.digits(3)) ms, p99 \(expected.p99Ms.digits(3)) ms, "
-                + "\(expected.imagesPerBatch.formatted(decimals: 2)) images a batch",
-            "at twice that   \(overloaded.answersPerSecond.formatted(decimals: 1)) requests/s are answered, "
-                + "p99 \(overloaded.p99Ms.digits(3)) ms, and the others refused at once",
-        ]
-        if let rate, let instances {
-            let need = "\(instances) such instance\(instances == 1 ? "" : "s")"
-            lines.append("for \(rate.formatted(decimals: 1))/s".rightPadded(to: 16) + need)
+        func row(_ name: String, _ p50: Double, _ p99: Double) { table.rows.append([name, "\(p50.digits(3)) (p99 \(p99.digits(3)))", ""]) }
+        row("decoding an image", costs.decodeP50Ms, costs.decodeP99Ms)
+        row("receiving and answering", costs.transitP50Ms, costs.transitP99Ms)
+        return table.text
+    }
+
+    private var forecast: String {
+        var table = TextTable(columns: [.right("requests/s"), .right("p50 ms"), .right("p99"), .right("images a batch"), .right("refused")])
+        for row in expected + [overloaded] {
+            table.rows.append([
+                row.rate.formatted(decimals: 1), row.p50Ms.digits(3), row.p99Ms.digits(3), row.imagesPerBatch.formatted(decimals: 2),
+                "\((100 * row.refusedShare).formatted(decimals: 1)) %",
+            ])
         }
-        return lines.joined(separator: "\n")
+        return table.text
+    }
+
+    private var summary: String {
+        let promise = "\(capacity.formatted(decimals: 1)) requests/s at random, an image each, keep \(objectiveText)"
+        guard let rate, let instances else { return "\(promise)." }
+        return "\(promise): for \(rate.formatted(decimals: 1))/s, \(instances) such instance\(instances == 1 ? "" : "s")."
     }
 }
 
