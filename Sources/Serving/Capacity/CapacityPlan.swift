@@ -60,6 +60,8 @@ public struct CapacityPlanner: Sendable {
     /// A larger batch has to be worth this much more.
     private static let gain = 0.01
     private static let requests = 20_000
+    /// The bounds of what a server may be slower than its parts.
+    private static let slowdowns = (0.7, 4.0)
     /// Of the capacity: what is forecast.
     private static let parts = [0.25, 0.5, 0.75, 1]
 
@@ -72,12 +74,24 @@ public struct CapacityPlanner: Sendable {
     /// Admission reckons with a margin: so it refuses what is expected to come after the objective's limit, and nothing that would not.
     var deadline: Duration { .milliseconds(Int64((ModelCost.margin * objective.limit.seconds * 1000).rounded(.up))) }
 
-    /// Requests a second at full load, whatever their latency.
-    public func fullLoad(largestBatch: Int) -> Double {
-        var options = options
-        options.largestBatch = largestBatch
-        options.queue = 2 * largestBatch * options.sessions
-        return PoolSimulation(options, costs: costs).run(rate: 2 * mostImages(largestBatch), requests: Self.requests).answersPerSecond
+    /// Holds the simulation against a server that works by a plan, and makes it as slow as that is.
+    ///
+    /// - Parameters:
+    ///   - served: what the server saw.
+    ///   - rate: the requests a second that came.
+    public mutating func follow(_ served: MeasuredCosts.Served, of plan: CapacityPlan, rate: Double) {
+        costs.follow(served)
+        var outcome = PoolSimulation.Outcome()
+        (outcome.latencies, outcome.refused) = (served.answers.map(\.latency), served.refused)
+        let limit = plan.deadline.seconds
+        let target = outcome.meanLatency(limit: limit)
+        // What was seen in the server is slower already than what was measured alone.
+        var (low, high) = Self.slowdowns
+        while high / low > 1.005 {
+            costs.slowdown = (low * high).squareRoot()
+            let latency = self.outcome(plan.largestBatch, queue: plan.queue, rate: rate).meanLatency(limit: limit)
+            if latency < target { low = costs.slowdown } else { high = costs.slowdown }
+        }
     }
 
     /// Images a second that sessions get through, were there nothing to decode: more than a pool does.

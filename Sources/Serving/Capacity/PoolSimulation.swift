@@ -23,7 +23,7 @@ struct PoolSimulation {
         self.options = options
         policy = BatchPolicy(options)
         admission = Admission(options)
-        usualDecode = .seconds(costs.decodes.reduce(0, +) / Double(costs.decodes.count))
+        usualDecode = .seconds(costs.slowdown * costs.decodes.reduce(0, +) / Double(costs.decodes.count))
     }
 
     /// What became of the requests.
@@ -41,6 +41,12 @@ struct PoolSimulation {
 
         /// The same over all requests: one that was refused never was answered.
         func latencyOfAll(_ share: Double) -> Double { value(share, of: latencies.count + refused) }
+
+        /// On average over all requests, where none counts for more than the limit, and one that was refused for that.
+        func meanLatency(limit: Double) -> Double {
+            let sum = latencies.reduce(0) { $0 + min(limit, $1) } + limit * Double(refused)
+            return sum / Double(max(1, latencies.count + refused))
+        }
 
         var answersPerSecond: Double { seconds > 0 ? Double(latencies.count) / seconds : 0 }
         var imagesPerBatch: Double { batches > 0 ? Double(latencies.count) / Double(batches) : 0 }
@@ -122,7 +128,7 @@ extension PoolSimulation {
             (now, arrival, arrivals) = (began, began, requests)
             random = SeededGenerator(seed: seed)
             lanes = Array(repeating: Lane(), count: simulation.options.sessions)
-            cost.begin(seconds: simulation.costs.runs[0])
+            cost.begin(seconds: simulation.costs.slowdown * simulation.costs.runs[0])
         }
 
         mutating func finish() {
@@ -220,7 +226,7 @@ extension PoolSimulation {
                 } else {
                     batch.decoding += 1
                     lanes[index].phase = .filling(batch)
-                    let seconds = simulation.costs.decodes.randomElement(using: &random) ?? 0
+                    let seconds = simulation.costs.slowdown * (simulation.costs.decodes.randomElement(using: &random) ?? 0)
                     cost.follow(decoding: seconds / Double(simulation.options.threadsPerSession), at: now)
                     lanes[index].decoders.append(Decoder(job: job, end: now + .seconds(seconds)))
                 }
@@ -250,8 +256,10 @@ extension PoolSimulation {
                 lanes[index].phase = .idle
                 return proceed(index)
             }
-            let spread = simulation.costs.spread.randomElement(using: &random) ?? 1
-            let seconds = simulation.costs.runs[images - 1] * spread + simulation.costs.request * Double(images)
+            let delay = simulation.costs.delays.randomElement(using: &random) ?? 0
+            // However fast others were, half of what is usual is needed.
+            let usual = simulation.costs.runs[images - 1]
+            let seconds = simulation.costs.slowdown * max(usual / 2, usual + delay)
             lanes[index].phase = .running(until: now + .seconds(seconds), began: now)
         }
     }

@@ -45,15 +45,15 @@ struct Tune: ParsableCommand {
     @Option(help: "The largest batch that is tried.")
     var maxBatch: Int = environment("max-batch", default: 16)
 
-    @Option(help: "How long each of runs, decoding and requests is measured, in seconds.")
+    @Option(help: "How long each of runs, decoding and three rounds of serving is measured, in seconds.")
     var seconds: Double = environment("seconds", default: 10)
 
     @Option(help: "text or json.")
     var format: OutputFormat = environment("format", default: .text)
 
     private static let mostImages = 100
-    /// Of full load: where costs are measured.
-    private static let usualLoad = 0.7
+    /// The parts of what is thought to be the capacity at which a server is looked at: what it shows makes for a better one.
+    private static let rounds = [0.6, 0.9, 1]
 
     func validate() throws {
         if let wantedRate { try require("--rate", wantedRate, above: 0, upTo: 1_000_000_000, "requests a second") }
@@ -72,13 +72,18 @@ struct Tune: ParsableCommand {
         var options = EnginePool.Options(threads: threadOptions.threads)
         options.decoder = imageOptions.decoder
         options.largestBatch = maxBatch
-        var costs = try measure(model, options, files, objective)
+        let costs = try measure(model, options, files, objective)
         options.largestBatch = costs.runs.count
-        try serve(model, options, files, objective, &costs)
-        let planner = CapacityPlanner(objective, costs: costs, options: options)
-        guard let plan = planner.plan(progress: Self.bar("choosing")) else { throw unreachable(objective, model, costs) }
+        let unreachable = unreachable(objective, model, costs)
+        var planner = CapacityPlanner(objective, costs: costs, options: options)
+        for part in Self.rounds {
+            guard let plan = planner.plan(progress: Self.bar("choosing")) else { throw unreachable }
+            let rate = part * plan.capacity
+            planner.follow(try serve(model, options, files, plan, rate: rate), of: plan, rate: rate)
+        }
+        guard let plan = planner.plan(progress: Self.bar("choosing")) else { throw unreachable }
         let report = TuneReport(
-            model, objective, options: options, costs: costs, plan: plan, images: files.count, rate: wantedRate, given: given)
+            model, objective, options: options, costs: planner.costs, plan: plan, images: files.count, rate: wantedRate, given: given)
         printText(format == .json ? try JSON.text(report) : report.text)
     }
 
@@ -118,23 +123,18 @@ struct Tune: ParsableCommand {
         return try measurement.measure(seconds: seconds, limit: objective.limit)
     }
 
-    /// Serves the model on the loopback: what runs, decoding and the rest of a request take there, and by how much it gets through less than is
-    /// simulated with that.
+    /// Serves the model by a plan on the loopback, for a while.
     private func serve(
-        _ model: Model, _ options: EnginePool.Options, _ files: [String], _ objective: LatencyObjective, _ costs: inout MeasuredCosts
-    ) throws {
+        _ model: Model, _ options: EnginePool.Options, _ files: [String], _ plan: CapacityPlan, rate: Double
+    ) throws -> MeasuredCosts.Served {
         var options = options
-        options.queue = .max
-        let server = try LoopbackServer(model, options: options)
-        let clients = 2 * options.largestBatch * options.sessions
-        let progress = TimedProgress("measuring requests", seconds: 2.2 * seconds)
+        (options.largestBatch, options.queue) = (plan.largestBatch, plan.queue)
+        let server = try LoopbackServer(model, options: options, deadline: plan.deadline)
+        let progress = TimedProgress("serving at \(rate.formatted(decimals: 1)) requests/s", seconds: 1.2 * seconds)
         defer { progress.finish() }
         // The first requests find connections to be made and memory cold.
-        _ = try server.throughput(files: files, clients: clients, seconds: seconds / 5)
-        let fullLoad = try server.throughput(files: files, clients: clients, seconds: seconds)
-        costs.follow(try server.costs(files: files, rate: Self.usualLoad * fullLoad, seconds: seconds))
-        let simulated = CapacityPlanner(objective, costs: costs, options: options).fullLoad(largestBatch: options.largestBatch)
-        costs.request = max(0, Double(options.sessions) * (1 / fullLoad - 1 / simulated))
+        _ = try server.serve(files: files, rate: rate, seconds: seconds / 5)
+        return try server.serve(files: files, rate: rate, seconds: seconds)
     }
 
     private func unreachable(_ objective: LatencyObjective, _ model: Model, _ costs: MeasuredCosts) -> ModelError {

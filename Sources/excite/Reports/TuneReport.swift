@@ -34,7 +34,6 @@ struct TuneReport: Encodable {
         var runsMs: [Double]
         var decodeP50Ms: Double
         var decodeP99Ms: Double
-        var requestMs: Double
         var transitP50Ms: Double
         var transitP99Ms: Double
     }
@@ -77,7 +76,7 @@ struct TuneReport: Encodable {
         let decodes = costs.decodes.sorted()
         self.costs = Costs(
             runsMs: costs.runs.map(milliseconds), decodeP50Ms: milliseconds(decodes[decodes.count / 2]),
-            decodeP99Ms: milliseconds(decodes[decodes.count * 99 / 100]), requestMs: milliseconds(costs.request),
+            decodeP99Ms: milliseconds(decodes[decodes.count * 99 / 100]),
             transitP50Ms: milliseconds(costs.transit[costs.transit.count / 2]),
             transitP99Ms: milliseconds(costs.transit[costs.transit.count * 99 / 100]))
         flags =
