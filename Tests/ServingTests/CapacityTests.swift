@@ -24,7 +24,7 @@ struct CapacityTests {
 
     @Test("a rare request takes what it takes alone")
     func alone() {
-        let outcome = outcome(options(largestBatch: 8), costs(), rate: 0.1, requests: 1000)
+        let outcome = outcome(options(largestBatch: 8), costs(), rate: 0.0001, requests: 1000)
         #expect(outcome.latencies.count == 1000 && outcome.batches == 1000 && outcome.refused == 0)
         #expect(abs(outcome.latency(0.5) - 0.009) < 1e-9 && abs(outcome.latency(0.99) - 0.009) < 1e-9)
     }
@@ -33,9 +33,9 @@ struct CapacityTests {
     func besides() {
         var costs = costs()
         costs.transit = [0.003]
-        #expect(abs(outcome(options(largestBatch: 8), costs, rate: 0.1, requests: 100).latency(0.5) - 0.012) < 1e-9)
+        #expect(abs(outcome(options(largestBatch: 8), costs, rate: 0.0001, requests: 100).latency(0.5) - 0.012) < 1e-9)
         costs.slowdown = 2
-        #expect(abs(outcome(options(largestBatch: 8), costs, rate: 0.1, requests: 100).latency(0.5) - 0.021) < 1e-9)
+        #expect(abs(outcome(options(largestBatch: 8), costs, rate: 0.0001, requests: 100).latency(0.5) - 0.021) < 1e-9)
     }
 
     /// A queue with random arrivals, one server and the same service for all (M/D/1): a request waits s·u / (2 (1 − u)) on average for its turn,
@@ -129,12 +129,12 @@ struct CapacityPlannerTests {
         }
     }
 
-    @Test("at twice the capacity no less is answered, and hardly later", arguments: [20, 50, 200])
+    @Test("at twice the capacity no less is answered, and by the deadline", arguments: [20, 50, 200])
     func overload(milliseconds: Int) throws {
         let planner = planner(milliseconds)
         let plan = try #require(planner.plan())
         let outcome = outcome(planner, plan, rate: plan.capacity * 2, seed: 5)
-        #expect(outcome.latency(0.99) <= Double(milliseconds) / 1000 * 1.2)
+        #expect(outcome.latency(0.99) <= plan.deadline.seconds)
         #expect(outcome.answersPerSecond > plan.capacity * 0.9)
     }
 
@@ -170,7 +170,7 @@ struct CapacityPlannerTests {
 
     @Test("where a batch gains nothing there is none")
     func noGain() throws {
-        #expect(try #require(planner(100, alone: 0.008, more: 0.008).plan()).largestBatch == 1)
+        #expect(try #require(planner(100, alone: 0.008, more: 0.008, threads: 1).plan()).largestBatch == 1)
     }
 
     @Test("there are none where an image alone takes longer")

@@ -19,6 +19,6 @@ extension LatencyObjective: ExpressibleByArgument {
 
     private func brief(_ value: Double) -> String {
         let text = value.formatted(decimals: 2)
-        return text.hasSuffix(".00") ? String(text.dropLast(3)) : text
+        return text.hasSuffix(".00") ? String(text.dropLast(3)) : text.hasSuffix("0") ? String(text.dropLast()) : text
     }
 }
