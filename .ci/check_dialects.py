@@ -1,6 +1,6 @@
 """Asks a served model through clients that no one here wrote: `python3 .ci/check_dialects.py BINARY`.
 
-Needs PyPI's tritonclient[http], kserve, huggingface_hub, requests and schemathesis. Raises at the first thing that is wrong.
+Needs PyPI's tritonclient[http], kserve, huggingface_hub, prometheus-client, requests and schemathesis. Raises at the first thing that is wrong.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ import requests
 import tritonclient.http as triton
 import yaml
 from kserve.protocol.infer_type import RequestedOutput
+from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = ROOT / "models/seresnet34-tiny-imagenet"
@@ -229,6 +230,16 @@ async def check_kserve(port, image):
     await client.close()
 
 
+def check_metrics(port):
+    """Every dialect's requests to models are counted as such, for the dashboard and the alerts in deploy/."""
+    families = text_string_to_metric_families(requests.get(f"http://127.0.0.1:{port}/metrics").text)
+    samples = next(family for family in families if family.name == "excite_requests").samples
+    counted = {sample.labels["dialect"] for sample in samples if sample.labels["kind"] == "inference" and sample.labels["status"] == "200"}
+    expected = {"excite", "hugging-face", "open-inference", "tensorflow-serving", "torchserve"}
+    require(counted == expected, f"requests to models are counted of {counted}")
+    require(all(sample.labels["kind"] == "other" for sample in samples if sample.labels["route"] in ("/models", "/metrics", "/ping")), "other")
+
+
 def check_manifest(value, kind, place):
     """Every field is one that the kind's description has, of the type that it says, and none is missing."""
     if match := re.fullmatch(r"[lL]ist\[(.*)\]", kind):
@@ -283,6 +294,7 @@ with server() as port:
     print("TorchServe's and TensorFlow Serving's examples: predictions, labels, state")
     asyncio.run(check_kserve_v1(port, photograph))
     asyncio.run(check_kserve(port, photograph))
+    check_metrics(port)
     check_manifests()
     print("KServe's client: tensors and images; its manifests are what it describes")
     check_description(port)

@@ -136,7 +136,7 @@ def check_metrics(server):
         require(found, f"/metrics has no {sample} {labels}")
         return sum(found)
 
-    require(value("excite_requests", "excite_requests_total", route="/classify", status="200") >= 1, "the answer is not counted")
+    require(value("excite_requests", "excite_requests_total", route="/classify", kind="inference", status="200") >= 1, "the answer is not counted")
     require(value("excite_rejected", "excite_rejected_total", reason="bad_image") == 1, "half an image is not counted")
     require(value("excite_ready", "excite_ready") == 1, "excite_ready is not 1")
     require(value("excite_queue_seconds", "excite_queue_seconds_count") >= 1, "no waiting was measured")

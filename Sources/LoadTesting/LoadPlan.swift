@@ -2,7 +2,7 @@
 public struct LoadPlan: Sendable {
     public enum Arrival: Sendable {
         /// Requests a second, whatever became of those before.
-        case open(rate: Double)
+        case open(rate: Double, isRandom: Bool = false)
         /// Clients that each send the next request when the last one is answered.
         case closed(clients: Int)
     }

@@ -78,7 +78,7 @@ public struct LoadReport: Sendable, Encodable {
         }
         url = plan.target.url
         switch plan.arrival {
-        case .open(let rate): (self.rate, clients) = (rate, nil)
+        case .open(let rate, _): (self.rate, clients) = (rate, nil)
         case .closed(let clients): (rate, self.clients) = (nil, clients)
         }
         images = plan.payload.bodies.count

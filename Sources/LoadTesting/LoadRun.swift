@@ -24,8 +24,8 @@ public final class LoadRun: Sendable {
     public func run() throws(LoadError) -> LoadReport {
         let seconds =
             switch plan.arrival {
-            case .open(let rate):
-                try run(OpenSchedule(Arrivals(rate: rate, duration: plan.duration), started: recorder.started))
+            case .open(let rate, let isRandom):
+                try run(OpenSchedule(Arrivals(rate: rate, duration: plan.duration, isRandom: isRandom), started: recorder.started))
             case .closed(let clients):
                 min(plan.duration, try run(ClosedSchedule(clients: clients, started: recorder.started, duration: plan.duration)))
             }

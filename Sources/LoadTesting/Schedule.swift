@@ -20,22 +20,30 @@ struct OpenSchedule: Schedule {
     let arrivals: Arrivals
     let started: ContinuousClock.Instant
     private var index = 0
+    private var gaps: RandomGaps?
+    /// From the start to the next request, where they come at random.
+    private var randomOffset = Duration.zero
 
     init(_ arrivals: Arrivals, started: ContinuousClock.Instant) {
         self.arrivals = arrivals
         self.started = started
+        if arrivals.isRandom { gaps = RandomGaps(rate: arrivals.rate) }
     }
 
     mutating func take(at now: ContinuousClock.Instant) -> (index: Int, due: ContinuousClock.Instant)? {
         guard index < arrivals.count, let due = next, due <= now else { return nil }
         defer { index += 1 }
+        if let gap = gaps?.next() { randomOffset += gap }
         return (index, due)
     }
 
     func ended(_ index: Int, _ outcome: LoadOutcome?, at now: ContinuousClock.Instant) {}
 
     /// After the last request its share of the time is still to pass.
-    var next: ContinuousClock.Instant? { started + (index < arrivals.count ? arrivals.offset(index) : .seconds(arrivals.duration)) }
+    var next: ContinuousClock.Instant? {
+        guard index < arrivals.count else { return started + .seconds(arrivals.duration) }
+        return started + (arrivals.isRandom ? randomOffset : arrivals.offset(index))
+    }
 
     func isOver(at now: ContinuousClock.Instant) -> Bool { index == arrivals.count && now >= started + .seconds(arrivals.duration) }
 }

@@ -47,12 +47,12 @@ package struct Gateway: Sendable {
         (head.entrance == .admin ? admin : main).match(head.path)
     }
 
-    /// What a path and its dialect are called in metrics, and whether it is asked routinely: paths that clients make up are all one.
-    package func route(of head: RequestHead) -> (name: String, dialect: String, isRoutine: Bool) {
+    /// What a path, its kind and its dialect are called in metrics, and whether it is asked routinely: paths that clients make up are all one.
+    package func route(of head: RequestHead) -> (name: String, kind: String, dialect: String, isRoutine: Bool) {
         guard let methods = match(head)?.methods, let (dialect, route) = methods[head.method] ?? methods.first?.value else {
-            return ("other", fallback.name, false)
+            return ("other", Route.Kind.other.rawValue, fallback.name, false)
         }
-        return (route.path.description, dialect.name, route.isRoutine)
+        return (route.path.description, route.kind.rawValue, dialect.name, route.isRoutine)
     }
 
     private func find(_ head: RequestHead) throws(Problem) -> (dialect: Dialect, route: Route, call: Call) {

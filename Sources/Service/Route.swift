@@ -20,6 +20,14 @@ package struct Route: Sendable {
         /// Answered by the pool: what the head alone says of it.
         case inference(@Sendable (Call, EnginePool) throws(Problem) -> Intake)
     }
+
+    /// In metrics: what asks the pool, whatever the dialect, is told apart from pages, probes and scrapes.
+    enum Kind: String {
+        case inference
+        case other
+    }
+
+    var kind: Kind { if case .inference = action { .inference } else { .other } }
 }
 
 /// A request's head, and what its path says.

@@ -18,6 +18,7 @@ struct Excite: AsyncParsableCommand {
         subcommands: [
             Serve.self, Classify.self, Embed.self, Evaluate.self, Explain.self, Gates.self, Pull.self, Import.self, Models.self,
             Preprocess.self, Forward.self, Bench.self, Inspect.self, Key.self, Load.self, Probe.self, Quantize.self,
+            Tune.self,
         ])
 
     static func main() async {

@@ -14,6 +14,23 @@ struct LoadTests {
         #expect(Arrivals(rate: 0.1, duration: 1).count == 1, "at least one")
     }
 
+    @Test("at random they come as often, independently, and the same in every run")
+    func randomArrivals() {
+        func offsets() -> [Double] {
+            let started = ContinuousClock.now
+            var schedule = OpenSchedule(Arrivals(rate: 100, duration: 200, isRandom: true), started: started)
+            var offsets: [Double] = []
+            while let due = schedule.take(at: started + .seconds(3600))?.due { offsets.append((due - started).seconds) }
+            return offsets
+        }
+        let (first, second) = (offsets(), offsets())
+        #expect(zip(first, second).allSatisfy { abs($0 - $1) < 1e-6 } && first.count == 20_000)
+        #expect(first[0] == 0 && abs((first.last ?? 0) / 200 - 1) < 0.03)
+        // Exponential: of the gaps, a share of exp(−1) is longer than their mean.
+        let gaps = zip(first, first.dropFirst()).map { $1 - $0 }
+        #expect(abs(Double(gaps.count { $0 > 0.01 }) / Double(gaps.count) - 0.3679) < 0.015)
+    }
+
     @Test("an open schedule has each request at its time, and is over when the last one's share of the time is")
     func openSchedule() {
         let started = ContinuousClock.now

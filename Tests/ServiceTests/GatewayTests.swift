@@ -82,7 +82,7 @@ struct GatewayTests {
         for name in ["a", "b", "c"] { #expect(try service.get("/things/\(name)").status == 200) }
         let count = {
             try Exposition(service.get("/metrics").text).value(
-                "excite_requests_total", ["route": "/things/{name}", "dialect": "test", "status": "200"])
+                "excite_requests_total", ["route": "/things/{name}", "kind": "other", "dialect": "test", "status": "200"])
         }
         #expect(try eventually { try count() == 3 })
     }

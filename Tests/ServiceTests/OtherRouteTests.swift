@@ -128,6 +128,9 @@ struct OtherRouteTests {
         let service = try TestService()
         for _ in 0..<3 { #expect(try service.post(try TestImages.jpeg()).status == 200) }
         #expect(try service.post(Array("no image".utf8)).status == 415)
+        // A person's page and Hugging Face's protocol share a path.
+        #expect(try service.ask("POST", "/", body: try TestImages.jpeg()).status == 200)
+        #expect(try service.get("/").status == 200)
         #expect(try service.get("/made/up?x=\"").status == 404)
         var exposition = try Exposition("")
         // A request is counted when its last byte has gone out, which its client may see first.
@@ -135,13 +138,18 @@ struct OtherRouteTests {
             let answer = try service.get("/metrics")
             #expect(answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8")
             exposition = try Exposition(answer.text)
-            return exposition.value("excite_requests_total", ["route": "other", "dialect": "excite", "status": "404"]) == 1
+            return exposition.value("excite_requests_total", ["route": "other", "kind": "other", "dialect": "excite", "status": "404"]) == 1
         }
-        #expect(exposition.value("excite_requests_total", ["route": "/classify", "dialect": "excite", "status": "200"]) == 3)
-        #expect(exposition.value("excite_requests_total", ["route": "/classify", "dialect": "excite", "status": "415"]) == 1)
-        #expect(exposition.value("excite_request_seconds_count", ["route": "/classify"]) == 4)
-        #expect(exposition.value("excite_receive_seconds_count", ["route": "/classify"]) == 4)
-        #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == 3)
+        func requests(_ route: String, _ kind: String, _ dialect: String, _ status: String) -> Double? {
+            exposition.value("excite_requests_total", ["route": route, "kind": kind, "dialect": dialect, "status": status])
+        }
+        #expect(requests("/classify", "inference", "excite", "200") == 3)
+        #expect(requests("/classify", "inference", "excite", "415") == 1)
+        #expect(requests("/", "inference", "hugging-face", "200") == 1)
+        #expect(requests("/", "other", "excite", "200") == 1)
+        #expect(exposition.value("excite_request_seconds_count", ["route": "/classify", "kind": "inference"]) == 4)
+        #expect(exposition.value("excite_receive_seconds_count", ["route": "/classify", "kind": "inference"]) == 4)
+        #expect(exposition.value("excite_images_total", ["format": "jpeg"]) == 4)
         #expect(exposition.value("excite_queue_depth", ["model": "seresnet18.tiny"]) == 0)
         #expect(!exposition.samples.contains { $0.labels.values.contains { $0.contains("made") } }, "paths that clients make up")
     }

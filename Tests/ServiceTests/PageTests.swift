@@ -5,15 +5,13 @@ import Testing
 
 @Suite("The page at /")
 struct PageTests {
-    private static let paths = ["/", "/page.css", "/page.js", "/page.jpg"]
+    private static let paths = ["/", "/page.js", "/page.jpg"]
 
     @Test("is small in all, and asks for nothing of another host")
     func small() throws {
         let service = try TestService()
         var total = 0
-        for (path, type) in zip(
-            Self.paths, ["text/html; charset=utf-8", "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/jpeg"])
-        {
+        for (path, type) in zip(Self.paths, ["text/html; charset=utf-8", "text/javascript; charset=utf-8", "image/jpeg"]) {
             let answer = try service.get(path)
             #expect(answer.status == 200 && answer.header("Content-Type") == type)
             total += answer.body.count
@@ -29,11 +27,20 @@ struct PageTests {
     func policy(path: String) throws {
         let answer = try TestService().get(path)
         let policy = try #require(answer.header("Content-Security-Policy"))
-        for directive in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"] {
+        for directive in ["default-src 'none'", "script-src 'self'", "style-src '", "connect-src 'self'", "frame-ancestors 'none'"] {
             #expect(policy.contains(directive))
         }
         #expect(!policy.contains("unsafe") && !policy.contains("http"))
         #expect(answer.header("X-Content-Type-Options") == "nosniff")
+    }
+
+    @Test("is styled by the very style that is in it, and by nothing else")
+    func style() throws {
+        let page = try TestService().get("/")
+        let style = try #require(page.text.firstMatch(of: /<style>([^<]+)<\/style>/))
+        let hash = try Base64.encode(sha256(Array(String(style.1).utf8)))
+        #expect(page.header("Content-Security-Policy")?.contains("style-src 'sha256-\(hash)'; ") == true)
+        #expect(style.1.contains("--accent") && !page.text.contains("stylesheet"))
     }
 
     @Test("is not sent again to who has it", arguments: paths)
@@ -54,7 +61,7 @@ struct PageTests {
     @Test("has different tags for different files")
     func differentTags() throws {
         let service = try TestService()
-        #expect(try Set(Self.paths.map { try service.get($0).header("ETag") }).count == 4)
+        #expect(try Set(Self.paths.map { try service.get($0).header("ETag") }).count == 3)
     }
 
     @Test("is there while the models load")

@@ -3,13 +3,13 @@ import Logging
 import Serving
 
 /// What a request's log line says of its images.
-struct RequestSummary: Sendable {
+package struct RequestSummary: Sendable {
     var model: Model
     var images: Int
     var failed: Int
     /// Images that were answered from the cache.
     var cached: Int
-    var first: Inference?
+    package var first: Inference?
     /// When the first of them were run, and with how many others each.
     var times: [(Inference.Times, batchSize: Int)]
 
@@ -40,18 +40,19 @@ package struct RequestLog: Sendable {
         self.tracer = tracer
         self.logger = logger
         requests = metrics.counter(
-            "excite_requests_total", help: "Requests, by route, dialect and status.", labels: ["route", "dialect", "status"])
+            "excite_requests_total", help: "Requests, by route, kind (inference or other), dialect and status.",
+            labels: ["route", "kind", "dialect", "status"])
         duration = metrics.histogram(
-            "excite_request_seconds", help: "From a request's first byte to its answer's last.", labels: ["route"])
+            "excite_request_seconds", help: "From a request's first byte to its answer's last.", labels: ["route", "kind"])
         receive = metrics.histogram(
-            "excite_receive_seconds", help: "From a request's first byte to the end of its body.", labels: ["route"])
+            "excite_receive_seconds", help: "From a request's first byte to the end of its body.", labels: ["route", "kind"])
     }
 
     package func completed(_ request: CompletedRequest) {
-        let (route, dialect, isRoutine) = gateway.route(of: request.head)
-        requests.add([route, dialect, String(request.status)])
-        duration.observe([route], request.duration.seconds)
-        if let received = request.received { receive.observe([route], received.seconds) }
+        let (route, kind, dialect, isRoutine) = gateway.route(of: request.head)
+        requests.add([route, kind, dialect, String(request.status)])
+        duration.observe([route, kind], request.duration.seconds)
+        if let received = request.received { receive.observe([route, kind], received.seconds) }
         // A probe every few seconds is nothing to look into, unless it fails.
         let traceID = isRoutine && request.status < 500 ? nil : tracer?.trace(request, route: route, dialect: dialect)
         let level: Logger.Level = isRoutine && request.status < 500 ? .debug : .info

@@ -25,7 +25,7 @@ extension Dialect {
         return Dialect(
             name: "excite",
             routes: [route(plain.path) { hasAdminPort && $0.entrance != .admin ? plain : full }]
-                + [PageFile.style, .script, .picture].map { file in route(file.path) { _ in file } },
+                + [PageFile.script, .picture].map { file in route(file.path) { _ in file } },
             description: .page, refusal: \.response)
     }
 }
@@ -35,13 +35,16 @@ struct PageFile: Sendable {
     let path: String
     let contentType: String
     let body: [UInt8]
+    /// As Content-Security-Policy has it: what styles the file.
+    let styleSource: String
     /// Weak (RFC 9110, section 8.8.1): the answer may be compressed.
     let tag: String
 
-    init(path: String, contentType: String, body: [UInt8]) {
+    init(path: String, contentType: String, body: [UInt8], styleSource: String = "'none'") {
         self.path = path
         self.contentType = contentType
         self.body = body
+        self.styleSource = styleSource
         // FNV-1a.
         let hash = body.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         tag = "W/\"\(String(hash, radix: 16))\""
@@ -50,29 +53,36 @@ struct PageFile: Sendable {
     /// 304 where the client has it already.
     func answer(to head: RequestHead) -> Response {
         let headers = [
-            ("ETag", tag), ("Cache-Control", "no-cache"), ("Content-Security-Policy", Self.policy), ("X-Content-Type-Options", "nosniff"),
+            ("ETag", tag), ("Cache-Control", "no-cache"), ("Content-Security-Policy", policy), ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),
         ]
         guard !head.hasTag(tag, orAny: true) else { return Response(status: 304, headers: headers) }
         return Response(status: 200, headers: [("Content-Type", contentType)] + headers, body: body)
     }
 
-    /// Nothing from elsewhere, nothing inline, in nobody's frame; pictures also from the visitor's own files and from answers.
-    static let policy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
-        + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    /// Nothing from elsewhere, nothing inline but the very style that the file has, in nobody's frame; pictures also from the visitor's own
+    /// files and from answers.
+    var policy: String {
+        "default-src 'none'; script-src 'self'; style-src \(styleSource); img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; "
+            + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    }
 }
 
 extension PageFile {
+    /// With its style in it: a browser shows the page before it has asked for anything else.
     static func document(hasMetrics: Bool) -> PageFile {
+        let style = PackageResources.page_css
         var text = String(decoding: PackageResources.page_html, as: UTF8.self)
         while !hasMetrics, let start = text.firstRange(of: "<!-- metrics -->"), let end = text.firstRange(of: "<!-- end of metrics -->") {
             text.removeSubrange(start.lowerBound..<end.upperBound)
         }
-        return PageFile(path: "/", contentType: "text/html; charset=utf-8", body: Array(text.utf8))
+        let link = "<link rel=\"stylesheet\" href=\"page.css\">"
+        text = text.replacing(link, with: "<style>\(String(decoding: style, as: UTF8.self))</style>")
+        return PageFile(
+            path: "/", contentType: "text/html; charset=utf-8", body: Array(text.utf8),
+            styleSource: (try? sha256(style)).map { "'sha256-\(Base64.encode($0))'" } ?? "'none'")
     }
 
-    static let style = PageFile(path: "/page.css", contentType: "text/css; charset=utf-8", body: PackageResources.page_css)
     static let script = PageFile(path: "/page.js", contentType: "text/javascript; charset=utf-8", body: PackageResources.page_js)
     /// Coffee by Rachel Michetti, CC0, made smaller.
     static let picture = PageFile(path: "/page.jpg", contentType: "image/jpeg", body: PackageResources.page_jpg)
@@ -94,7 +104,7 @@ extension APIDescription {
             """#
         }
         return APIDescription(methods: [
-            "/": get("page", "The page for people.", "text/html"), "/page.css": get("pageStyle", "Its style.", "text/css"),
+            "/": get("page", "The page for people.", "text/html"),
             "/page.js": get("pageScript", "Its script.", "text/javascript"), "/page.jpg": get("pagePicture", "Its picture.", "image/jpeg"),
         ])
     }()

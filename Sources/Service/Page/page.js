@@ -98,7 +98,7 @@ function take(files) {
     cards.unshift(card);
     card.classify();
   }
-  showChoices();
+  showChoices(true);
   showCommand();
 }
 
@@ -125,7 +125,7 @@ class Card {
     URL.revokeObjectURL(this.sent.src);
     this.root.remove();
     cards.splice(cards.indexOf(this), 1);
-    showChoices();
+    showChoices(true);
     showCommand();
     $("#files").focus();
   }
@@ -155,7 +155,10 @@ class Card {
 
   fail(problem, after, map) {
     const again = element("button", { type: "button", textContent: "Try again" });
-    again.addEventListener("click", () => this.classify(map));
+    again.addEventListener("click", () => {
+      this.classify(map);
+      showChoices(true);
+    });
     const heading = [problem.status, problem.title].filter(Boolean).join(" ");
     this.part(".error").replaceChildren(element("b", { textContent: heading }), `: ${problem.detail}`, again);
     this.part(".error").hidden = false;
@@ -165,6 +168,7 @@ class Card {
       setTimeout(() => { again.disabled = false; }, 1000 * after);
     }
     say(`${this.file.name}: ${problem.title}.`);
+    showChoices();
   }
 
   show(answer) {
@@ -328,9 +332,12 @@ class GateGrid {
 
 const difference = new GateGrid($("#difference"), $("#difference-at"));
 
-function showChoices() {
+/** @param mayMove - whether a person has just asked for a change: when an answer comes, what is not shown keeps its place. */
+function showChoices(mayMove = false) {
   const shown = cards.filter(card => card.answer?.gates?.length);
-  $("#compare").hidden = cards.length < 2;
+  const hopeful = cards.filter(({ root }) => !root.classList.contains("failed") || root.classList.contains("busy"));
+  if (mayMove) $("#compare").hidden = hopeful.length < 2;
+  $("#compare").classList.toggle("vacant", shown.length < 2);
   const picks = [$("#one"), $("#other")];
   const before = picks.map(pick => pick.card);
   picks.forEach((pick, place) => {
@@ -389,7 +396,9 @@ function showCommand() {
   const [, , write] = dialects.find(([path]) => path === $("#dialect").value) ?? dialects[0];
   const name = models.length > 1 ? model().name : "";
   if (!models.length) return;
-  $("#command").textContent = write(quoted(cards[0]?.file.name || "cat.jpg"), location.origin.replace(/^http:\/\//, ""), name);
+  const command = write(quoted(cards[0]?.file.name || "cat.jpg"), location.origin.replace(/^http:\/\//, ""), name);
+  // The key itself stands nowhere on the page.
+  $("#command").textContent = key.header.Authorization ? command.replace("curl", 'curl -H "Authorization: Bearer $EXCITE_KEY"') : command;
 }
 
 async function copy() {
@@ -473,9 +482,7 @@ function watch() {
     new Chart("Requests a second", value => value.toFixed(1)), new Chart("Images a batch", value => value.toFixed(1)),
     new Chart("Waiting images", value => String(value)), new Chart("Time", seconds("p50"), seconds("p99")),
   ];
-  const asked = new Set(["/classify", "/embed"]);
-  const isCounted = ({ route, dialect }) => asked.has(route) || dialect === "hugging-face"
-    || /^\/(predictions|pipeline)\/|^\/models\/\{model\}$|\/infer$|\{model\}:\w+$/.test(route);
+  const isCounted = ({ kind }) => kind === "inference";
   let last;
   async function read() {
     if (document.hidden) return;

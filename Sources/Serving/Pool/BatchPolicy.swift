@@ -13,6 +13,19 @@ struct BatchPolicy: Sendable {
     /// Decoders of a lane: the most that may be left behind, over all batches.
     var decoders: Int
 
+    init(largestBatch: Int, maxDelay: Duration, stragglerWait: Duration, decoders: Int) {
+        self.largestBatch = largestBatch
+        self.maxDelay = maxDelay
+        self.stragglerWait = stragglerWait
+        self.decoders = decoders
+    }
+
+    init(_ options: EnginePool.Options) {
+        self.init(
+            largestBatch: options.largestBatch, maxDelay: options.maxDelay, stragglerWait: options.stragglerWait,
+            decoders: options.threadsPerSession)
+    }
+
     /// A batch that is being filled.
     struct Batch {
         var began: ContinuousClock.Instant

@@ -37,8 +37,8 @@ public final class EnginePool: Sendable {
 
         /// A team of more threads than this gains little on one image; further threads make sessions of their own.
         private static let largestTeam = 8
-        var sessions: Int { max(1, threads / Self.largestTeam) }
-        var threadsPerSession: Int { max(1, threads / sessions) }
+        public var sessions: Int { max(1, threads / Self.largestTeam) }
+        public var threadsPerSession: Int { max(1, threads / sessions) }
     }
 
     /// What the threads of a lane wait for.

@@ -28,9 +28,7 @@ struct PoolState {
 
     init(_ options: EnginePool.Options) {
         self.options = options
-        policy = BatchPolicy(
-            largestBatch: options.largestBatch, maxDelay: options.maxDelay, stragglerWait: options.stragglerWait,
-            decoders: options.threadsPerSession)
+        policy = BatchPolicy(options)
         admission = Admission(options)
         lanes = (0..<options.sessions).map { _ in LaneState() }
         heavy = HeavyImages(options)

@@ -24,6 +24,9 @@ struct Load: ParsableCommand {
     @Option(help: "Requests a second, at a constant rate.")
     var rate: Double?
 
+    @Flag(help: "With --rate: at random, as independent clients come (a Poisson process), the same in every run; not evenly spaced.")
+    var poisson = false
+
     @Option(help: ArgumentHelp("Instead of a rate: so many clients in a loop.", valueName: "clients"))
     var closed: Int?
 
@@ -70,6 +73,7 @@ struct Load: ParsableCommand {
         func require(_ condition: Bool, _ what: String) throws { if !condition { throw ValidationError("\(what).") } }
         try require((rate == nil) != (closed == nil), "Either --rate or --closed must be given")
         if let rate { try require(rate > 0 && rate <= 1_000_000, "--rate must be above 0 and at most 1,000,000 requests a second") }
+        try require(rate != nil || !poisson, "--poisson goes with --rate")
         if let closed { try require((1...10_000).contains(closed), "--closed must be from 1 to 10,000 clients") }
         try require(duration > 0 && duration <= 86_400, "--duration must be above 0 and at most 86,400 seconds")
         try require((1...60_000).contains(connections), "--connections must be from 1 to 60,000")
@@ -110,7 +114,8 @@ struct Load: ParsableCommand {
             ? try LoadPayload(files: ["\(EmbeddedModel.folder())/self-test.jpg"], form: form)
             : try LoadPayload(folders: images, form: form)
         return LoadPlan(
-            target: target, payload: payload, arrival: rate.map { .open(rate: $0) } ?? .closed(clients: closed ?? 1), duration: duration,
+            target: target, payload: payload, arrival: rate.map { .open(rate: $0, isRandom: poisson) } ?? .closed(clients: closed ?? 1),
+            duration: duration,
             connections: max(connections, closed ?? 0), timeout: .seconds(timeout),
             deadline: deadlineMs.map { .milliseconds($0) }, leave: leave, slow: slow)
     }

@@ -10,6 +10,10 @@ struct ProgressBar {
     enum Unit {
         case images
         case bytes
+        /// The task's own measure is its time.
+        case seconds
+        /// Nothing but the share that is done.
+        case share
     }
 
     private let title: String
@@ -38,6 +42,9 @@ struct ProgressBar {
         draw(Self.line(title, unit, count, total, elapsed: elapsed, since: done, columns: Self.columns))
     }
 
+    /// The same for what is counted in nothing but its share.
+    mutating func share(_ part: Double) { update(Int(part * 1000), of: 1000) }
+
     /// Removes the line.
     func finish() {
         if isShown, shown != nil { draw("") }
@@ -49,10 +56,21 @@ struct ProgressBar {
     static func line(_ title: String, _ unit: Unit, _ count: Int, _ total: Int?, elapsed: Double, since done: Int, columns: Int) -> String {
         let rate = elapsed > 0 ? Double(count - done) / elapsed : 0
         var fields: [String] = []
-        func amount(_ count: Int) -> String { unit == .images ? count.grouped : count.mebibytes }
-        fields.append(total.map { "\(amount(count)) of \(amount($0))" } ?? amount(count))
-        fields.append(unit == .images ? "\(rate.formatted(decimals: 1)) images/s" : "\(Int(rate).mebibytes)/s")
-        if let total, rate > 0 { fields.append("\(duration(Double(total - count) / rate)) left") }
+        func amount(_ count: Int) -> String {
+            switch unit {
+            case .images: count.grouped
+            case .bytes: count.mebibytes
+            case .seconds: "\(count) s"
+            case .share: ""
+            }
+        }
+        if unit != .share { fields.append(total.map { "\(amount(count)) of \(amount($0))" } ?? amount(count)) }
+        switch unit {
+        case .images: fields.append("\(rate.formatted(decimals: 1)) images/s")
+        case .bytes: fields.append("\(Int(rate).mebibytes)/s")
+        case .seconds, .share: break
+        }
+        if let total, rate > 0, unit != .seconds { fields.append("\(duration(Double(total - count) / rate)) left") }
         let head = title.isEmpty ? "" : "\(title)  "
         let tail = fields.joined(separator: "  ")
         guard let total, total > 0 else { return String((head + tail).prefix(columns)) }
