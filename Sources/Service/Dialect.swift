@@ -15,12 +15,16 @@ package struct Dialect: Sendable {
 extension Dialect {
     /// All that are spoken, the server's own first.
     ///
-    /// - Parameter asksForKeys: whether requests need a key, which is described.
+    /// - Parameters:
+    ///   - asksForKeys: whether requests need a key, which is described.
+    ///   - isAdministered: whether clients may have models loaded and unloaded.
     package static func all(
-        deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false, page: PageContent = .full
+        deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false, isAdministered: Bool = false,
+        page: PageContent = .full
     ) -> [Dialect] {
         let dialects: [Dialect] = [
-            .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
+            .classify(deadlines: deadlines), .embed(deadlines: deadlines),
+            .openInference(deadlines: deadlines, readiness: readiness, isAdministered: isAdministered),
             .torchServe(deadlines: deadlines, readiness: readiness),
             .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines), .page(page),
         ]

@@ -3,8 +3,9 @@ import SENet
 
 /// A model ready to be served: its plan, its labels, and how an image becomes its input. Immutable and shared by all sessions.
 public final class Model: Sendable {
+    public let id: ModelID
     /// What requests call it: `seresnet50.a1_in1k`.
-    public let name: String
+    public var name: String { id.name }
     public let source: ModelSource
     public let plan: Plan
     public let labels: Labels
@@ -14,15 +15,17 @@ public final class Model: Sendable {
     ///
     /// - Parameters:
     ///   - name: what requests are to call it; nil for the folder's own.
+    ///   - version: the number of its folder, where it is one version of several.
     ///   - precision: what it is computed in; nil for what the folder is made for.
     ///   - threads: how many threads pack the weights.
     ///   - models: a plan of theirs is taken if it is of the same network, weights, size and precision.
     /// - Throws: `ModelError`.
     public init(
-        _ source: ModelSource, name: String? = nil, precision: Precision? = nil, threads: Int, sharing models: [Model] = []
+        _ source: ModelSource, name: String? = nil, version: Int? = nil, precision: Precision? = nil, threads: Int,
+        sharing models: [Model] = []
     ) throws(ModelError) {
         self.source = source
-        self.name = name ?? source.configuration.fullName
+        id = ModelID(name: name ?? source.configuration.fullName, version: version)
         preprocessing = try Preprocessing(source.configuration)
         labels = Labels(source.configuration)
         plan = try source.plan(precision: precision, threads: threads, sharing: models.map(\.plan))

@@ -20,9 +20,10 @@ final class TestService {
     /// - Parameters:
     ///   - phase: where the server is in its life; while it loads there is no pool.
     ///   - dialects: spoken beside `/classify`.
+    ///   - store: what is served; two tiny models where there is none.
     init(
         _ phase: Readiness.Phase = .ready, deadlines: Deadlines = .init(), dialects: [Dialect] = [], origins: AllowedOrigins = .init(),
-        keys: APIKeys? = nil, page: PageContent = .full,
+        keys: APIKeys? = nil, page: PageContent = .full, store: ModelStore? = nil, isAdministered: Bool = false,
         options change: (inout EnginePool.Options) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
@@ -30,14 +31,20 @@ final class TestService {
         // Not what a second clears: that depends on how busy the machine is.
         options.queue = 100
         change(&options)
-        pool = try EnginePool(models: [Self.tiny.get(), Self.other.get()], options: options, metrics: metrics)
-        if phase != .loading { readiness.pool = pool }
+        if let store {
+            pool = store.pool
+        } else {
+            pool = try EnginePool(models: [Self.tiny.get(), Self.other.get()], options: options, metrics: metrics)
+        }
+        if phase != .loading { readiness.store = store ?? ModelStore(serving: pool) }
         readiness.phase = phase
         var configuration = ServerConfiguration()
         configuration.port = 0
         configure(&configuration)
         let gateway = Gateway(
-            Dialect.all(deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil, page: page) + dialects,
+            Dialect.all(
+                deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil, isAdministered: isAdministered,
+                page: page) + dialects,
             readiness: readiness, origins: origins, keys: keys)
         let log = RequestLog(gateway, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: metrics)
         self.gateway = gateway
@@ -49,6 +56,12 @@ final class TestService {
     deinit {
         server.stop()
         pool.close()
+    }
+
+    /// Serves one more.
+    func add(_ model: Model) throws {
+        try pool.add(model)
+        readiness.store = ModelStore(serving: pool)
     }
 
     func ask(_ method: String, _ target: String, headers: [String] = [], body: [UInt8]? = nil) throws -> HTTPAnswer {
