@@ -273,7 +273,7 @@ def check_description(port):
     """What is drawn at random from /openapi.json is answered as that says, and never by a fault."""
     checks = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
               "response_schema_conformance"]
-    # Loading models is 501, which is what it is documented to be. In a folder of its own, where it keeps notes.
+    # Loading models is 403, as the server is started here. In a folder of its own, where it keeps notes.
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [pathlib.Path(sys.executable).parent / "schemathesis", "run", f"http://127.0.0.1:{port}/openapi.json", "--checks", ",".join(checks),

@@ -113,12 +113,13 @@ extension APIDescription {
         return #"""
             {
               "oneOf": [
-                {"allOf": [{"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}}}, \#(entry)]},
+                {"allOf": [{"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}, "version": {"type": "integer"}}}, \#(entry)]},
                 {
                   "type": "object",
                   "required": ["model", "results"],
                   "properties": {
                     "model": {"type": "string"},
+                    "version": {"type": "integer", "description": "Of a model that has versions."},
                     "results": {"type": "array", "minItems": 2, "items": {"oneOf": [\#(entry), {"$ref": "#/components/schemas/Failure"}]}}
                   }
                 }

@@ -10,12 +10,9 @@ import UnixSignals
 /// The server's life: it listens at once, so that probes are answered while models load; it serves; it drains.
 package struct ClassifierService: ServiceLifecycle.Service {
     package struct Configuration: Sendable {
-        /// Of the models, in their order; the first is asked where a request names none.
-        package var sources: @Sendable () throws -> [ModelSource]
-        /// What requests are to call them, in the same order; their own names where there are fewer.
-        package var names: [String]
-        /// What they are all computed in; nil for what each is made for.
-        package var precision: Precision?
+        package var models: ModelStore.Options
+        /// Whether clients may have models loaded and unloaded.
+        package var isAdministered: Bool
         package var pool: EnginePool.Options
         package var server: ServerConfiguration
         package var deadlines: Deadlines
@@ -35,15 +32,14 @@ package struct ClassifierService: ServiceLifecycle.Service {
         package var drainTimeout: Duration
 
         package init(
-            sources: @escaping @Sendable () throws -> [ModelSource], names: [String] = [], precision: Precision? = nil,
+            models: ModelStore.Options, isAdministered: Bool = false,
             pool: EnginePool.Options, server: ServerConfiguration, deadlines: Deadlines = Deadlines(),
             origins: AllowedOrigins = AllowedOrigins(), keys: APIKeys? = nil, cache: Int? = nil,
             tracing: TracingConfiguration? = nil, page: PageContent = .full, drainDelay: Duration = .zero,
             drainTimeout: Duration = .seconds(30)
         ) {
-            self.sources = sources
-            self.names = names
-            self.precision = precision
+            self.models = models
+            self.isAdministered = isAdministered
             self.pool = pool
             self.server = server
             self.deadlines = deadlines
@@ -75,7 +71,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
         let gateway = Gateway(
             Dialect.all(
                 deadlines: configuration.deadlines, readiness: readiness, metrics: metrics, asksForKeys: configuration.keys != nil,
-                page: configuration.page, hasAdminPort: hasAdminPort),
+                isAdministered: configuration.isAdministered, page: configuration.page, hasAdminPort: hasAdminPort),
             readiness: readiness, origins: configuration.origins, keys: configuration.keys,
             cache: configuration.cache.map { InferenceCache(limit: $0, metrics: metrics) }, hasAdminPort: hasAdminPort)
         let tracer = try configuration.tracing.map { try Tracer($0, metrics: metrics, logger: logger) }
@@ -99,7 +95,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
         logger.info("listening", metadata: place)
         let hangUps = await UnixSignalsSequence(trapping: .sighup)
         let reloading = Task {
-            for await _ in hangUps { reload() }
+            for await _ in hangUps { reload(readiness) }
         }
         defer { reloading.cancel() }
         let isLoaded: Bool
@@ -108,7 +104,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
             if isLoaded { try await gracefulShutdown() }
         } catch {
             server.stop()
-            readiness.pool?.close()
+            readiness.store?.close()
             throw error
         }
         try await shutDown(server, readiness, log, tracer)
@@ -117,7 +113,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
     }
 
     /// What SIGHUP does: files that may have changed are read again.
-    private func reload() {
+    private func reload(_ readiness: Readiness) {
+        readiness.store?.rescan()
         guard let keys = configuration.keys else { return }
         do {
             let count = try keys.reload()
@@ -128,35 +125,15 @@ package struct ClassifierService: ServiceLifecycle.Service {
     }
 
     private func load(_ readiness: Readiness, _ metrics: Metrics) throws {
-        let threads = configuration.pool.threads
-        let info = metrics.gauge(
-            "excite_model_info", help: "1 for each model that is served.",
-            labels: ["model", "architecture", "instruction_set", "precision"])
-        var models: [Model] = []
-        for (index, source) in try configuration.sources().enumerated() {
-            let started = ContinuousClock.now
-            let name = index < configuration.names.count ? configuration.names[index] : nil
-            let model = try Model(source, name: name, precision: configuration.precision, threads: threads, sharing: models)
-            guard !models.contains(where: { $0.name == model.name }) else {
-                throw ModelError.configuration("two models are named '\(model.name)'")
-            }
-            let precision = model.plan.precision.rawValue
-            info.set([model.name, model.source.configuration.name, model.plan.instructionSet, precision], to: 1)
-            var facts: Logger.Metadata = [
-                "model": .string(model.name), "classes": .stringConvertible(model.plan.classes),
-                "input": .string(model.plan.inputShape.description), "instruction_set": .string(model.plan.instructionSet),
-                "precision": .string(precision),
-                "seconds": .stringConvertible((ContinuousClock.now - started).seconds.rounded(decimals: 3)),
-            ]
-            if let other = models.first(where: { $0.plan === model.plan }) { facts["shares_weights_with"] = .string(other.name) }
-            logger.info("loaded", metadata: facts)
-            models.append(model)
-        }
         var options = configuration.pool
         options.isTrustedClient = configuration.server.isTrusted
-        let pool = try EnginePool(models: models, options: options, metrics: metrics)
-        readiness.pool = pool
-        if let failure = try pool.selfTest() {
+        let pool = try EnginePool(models: [], options: options, metrics: metrics)
+        let store = ModelStore(configuration.models, pool: pool, metrics: metrics) { [logger] event in
+            logger.report(event)
+            if case .loaded = event { readiness.recover() }
+        }
+        readiness.store = store
+        if let failure = try store.start() {
             readiness.phase = .failed(failure)
             logger.critical("the self-test failed", metadata: ["reason": .string(failure)])
             return
@@ -165,7 +142,8 @@ package struct ClassifierService: ServiceLifecycle.Service {
         logger.info(
             "ready",
             metadata: [
-                "threads": .stringConvertible(threads), "max_batch": .stringConvertible(configuration.pool.largestBatch),
+                "models": .stringConvertible(store.names.count), "threads": .stringConvertible(options.threads),
+                "max_batch": .stringConvertible(configuration.pool.largestBatch),
                 "queue": .stringConvertible(configuration.pool.queue.map { "\($0)" } ?? "a second's work"),
             ])
     }
@@ -188,7 +166,7 @@ package struct ClassifierService: ServiceLifecycle.Service {
             if !isDrained { logger.warning("requests were left unanswered", metadata: ["after_s": .stringConvertible(timeout.seconds)]) }
             server.stop()
             tracer?.close(within: .seconds(2))
-            if isDrained { readiness.pool?.close() }
+            if isDrained { readiness.store?.close() }
         }
         log.flush()
         logger.info("stopped")

@@ -17,13 +17,15 @@ extension Dialect {
     ///
     /// - Parameters:
     ///   - asksForKeys: whether requests need a key, which is described.
+    ///   - isAdministered: whether clients may have models loaded and unloaded.
     ///   - hasAdminPort: whether the page's charts are at that port alone.
     package static func all(
-        deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false, page: PageContent = .full,
-        hasAdminPort: Bool = false
+        deadlines: Deadlines, readiness: Readiness, metrics: Metrics, asksForKeys: Bool = false, isAdministered: Bool = false,
+        page: PageContent = .full, hasAdminPort: Bool = false
     ) -> [Dialect] {
         let dialects: [Dialect] = [
-            .classify(deadlines: deadlines), .embed(deadlines: deadlines), .openInference(deadlines: deadlines, readiness: readiness),
+            .classify(deadlines: deadlines), .embed(deadlines: deadlines),
+            .openInference(deadlines: deadlines, readiness: readiness, isAdministered: isAdministered),
             .torchServe(deadlines: deadlines, readiness: readiness),
             .tensorFlowServing(deadlines: deadlines, readiness: readiness), .huggingFace(deadlines: deadlines),
             .page(page, hasAdminPort: hasAdminPort),

@@ -70,15 +70,28 @@ package struct Gateway: Sendable {
         do throws(Problem) {
             if !isOpen(head) { try keys?.admit(head) }
             let (_, route, call) = try find(head)
-            guard case .inference(let intake) = route.action else { return nil }
-            guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
-            let request = try intake(call, pool).request
-            // What the cache has can be answered in any case: that is seen by the body.
-            if cache == nil, let error = pool.refuse(request) { throw Problem(error) }
+            guard case .inference(let question) = route.action else { return nil }
+            guard let store = readiness.servingStore else { throw Problem(.unavailable) }
+            try refuse(question, call, store)
             return nil
         } catch {
             return response(error, to: head)
         }
+    }
+
+    /// - Throws: where the model would refuse the request. One that is not loaded refuses nothing yet.
+    private func refuse(_ question: Question, _ call: Call, _ store: ModelStore) throws(Problem) {
+        let refusal = store.withLoadedModel(question.model(call)) { found -> Problem? in
+            do throws(Problem) {
+                guard let model = try found.orProblem() else { return nil }
+                let request = try question.intake(call, model).request
+                // What the cache has can be answered in any case: that is seen by the body.
+                return cache == nil ? store.pool.refuse(request).map { Problem($0) } : nil
+            } catch {
+                return error
+            }
+        }
+        if let refusal { throw refusal }
     }
 
     /// Answers a request, at once or when the pool has.
@@ -89,22 +102,44 @@ package struct Gateway: Sendable {
             let (_, route, call) = try find(request.head)
             switch route.action {
             case .page(let answer): responder.respond(finished(try answer(call), request.head))
-            case .inference(let intake):
-                guard let pool = readiness.servingPool else { throw Problem(.unavailable) }
-                let asked = try intake(call, pool)
-                var inference = asked.request
-                let write = try asked.read(request, &inference)
-                inference.clientHasLeft = request.watch
-                submit(inference, request, to: pool, write) { response in
-                    let response = finished(response, request.head)
-                    // Before the answer: who has it may send the next request at once.
+            case .task(let task):
+                try task(call) { result in
                     flight?.release()
-                    responder.respond(response)
+                    switch result {
+                    case .success(let answer): responder.respond(finished(answer, request.head))
+                    case .failure(let problem): responder.respond(response(problem, to: request.head))
+                    }
+                }
+            case .inference(let question):
+                guard let store = readiness.servingStore else { throw Problem(.unavailable) }
+                let deadline = try question.deadlines.deadline(of: request.head)
+                store.withModel(question.model(call), deadline: deadline) { found in
+                    do throws(Problem) {
+                        try ask(try found.orProblem(), question, call, store.pool, request) { response in
+                            // Before the answer: who has it may send the next request at once.
+                            flight?.release()
+                            responder.respond(response)
+                        }
+                    } catch {
+                        responder.respond(response(error, to: request.head))
+                    }
                 }
             }
         } catch {
             responder.respond(response(error, to: request.head))
         }
+    }
+
+    /// Has a model answer a request.
+    private func ask(
+        _ model: Model, _ question: Question, _ call: Call, _ pool: EnginePool, _ request: Request,
+        respond: @escaping @Sendable (Response) -> Void
+    ) throws(Problem) {
+        let asked = try question.intake(call, model)
+        var inference = asked.request
+        let write = try asked.read(request, &inference)
+        inference.clientHasLeft = request.watch
+        submit(inference, request, to: pool, write) { respond(finished($0, request.head)) }
     }
 
     private func submit(
@@ -175,5 +210,14 @@ package struct Gateway: Sendable {
         response.headers += problem.headers
         response.context = problem
         return origins.opened(response, to: head)
+    }
+}
+
+extension Result where Failure == ModelLookupError {
+    fileprivate func orProblem() throws(Problem) -> Success {
+        switch self {
+        case .success(let found): return found
+        case .failure(let error): throw Problem(error)
+        }
     }
 }

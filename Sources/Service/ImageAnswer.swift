@@ -15,6 +15,7 @@ struct ImageAnswer: JSONWritable {
         let entries = results.map { Entry(result: $0, receive: receive, fields: fields) }
         writer.object { writer in
             writer.field("model", model.name)
+            writer.field("version", model.id.version)
             // Of a lone image without a list around it.
             if entries.count == 1 { entries[0].writeFields(to: &writer) } else { writer.field("results", entries) }
         }

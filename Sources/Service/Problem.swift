@@ -97,12 +97,6 @@ package struct Problem: Error, JSONWritable {
 
     static func badParameter(_ detail: String) -> Problem { Problem(400, "Bad parameter", code: "bad_parameter", detail) }
 
-    static func unknownModel(_ name: String, served: [Model]) -> Problem {
-        Problem(
-            404, "Unknown model", code: "unknown_model",
-            "there is no model '\(name)'; served are: \(served.map(\.name).joined(separator: ", "))")
-    }
-
     /// `{"error": "…"}`, as several protocols have it.
     var errorObject: Response { .json(JSONWriter.text(["error": detail]), status: status) }
 

@@ -1,27 +1,27 @@
 import HTTPServer
 import Serving
 
-extension EnginePool {
-    /// The model of that name, or the first where none is named.
-    func model(named name: String?) throws(Problem) -> Model {
-        let models = models
-        guard let first = models.first else { throw Problem(.unavailable) }
-        guard let name else { return first }
-        guard let named = models.first(where: { $0.name == name }) else { throw .unknownModel(name, served: models) }
-        return named
+extension Readiness {
+    /// What is known of the model that a request names.
+    func status(of reference: ModelReference) throws(Problem) -> ModelStatus {
+        guard let store else { throw Problem(.unavailable) }
+        do throws(ModelLookupError) { return try store.status(of: reference) } catch { throw Problem(error) }
     }
 
-    /// The model that the path names. Its only version is 1.
-    func model(of call: Call) throws(Problem) -> Model {
-        let model = try model(named: call.parameters["model"])
-        guard let version = call.parameters["version"], version != Model.version else { return model }
-        throw Problem(
-            404, "Unknown version", code: "unknown_version",
-            "there is no version '\(version)' of the model '\(model.name)'; its only one is \(Model.version)")
+    /// The model that a request names, to be described. One that is not loaded is being loaded from then on.
+    func model(_ reference: ModelReference) throws(Problem) -> Model {
+        guard let store else { throw Problem(.unavailable) }
+        let status = try status(of: reference)
+        if let model = status.model { return model }
+        store.prepare(reference)
+        throw Problem(.loading(status.id))
     }
 }
 
 extension Call {
+    /// The model that the path names.
+    var model: ModelReference { ModelReference(parameters["model"], version: parameters["version"]) }
+
     /// A request as far as the head tells of it: without inputs.
     func request(to model: Model, _ deadlines: Deadlines) throws(Problem) -> InferenceRequest {
         var request = InferenceRequest(

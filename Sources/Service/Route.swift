@@ -17,8 +17,10 @@ package struct Route: Sendable {
     enum Action: Sendable {
         /// Answered at once, from what the server knows.
         case page(@Sendable (Call) throws(Problem) -> Response)
-        /// Answered by the pool: what the head alone says of it.
-        case inference(@Sendable (Call, EnginePool) throws(Problem) -> Intake)
+        /// Answered later, on any thread.
+        case task(@Sendable (Call, @escaping @Sendable (Result<Response, Problem>) -> Void) throws(Problem) -> Void)
+        /// Answered by a model.
+        case inference(Question)
     }
 
     /// In metrics: what asks the pool, whatever the dialect, is told apart from pages, probes and scrapes.
@@ -28,6 +30,22 @@ package struct Route: Sendable {
     }
 
     var kind: Kind { if case .inference = action { .inference } else { .other } }
+}
+
+/// What the head of a request to a model says.
+struct Question: Sendable {
+    var deadlines: Deadlines
+    /// Which model is meant.
+    var model: @Sendable (Call) -> ModelReference
+    /// What is asked of it.
+    var intake: @Sendable (Call, Model) throws(Problem) -> Intake
+}
+
+extension Route.Action {
+    static func inference(
+        _ deadlines: Deadlines, model: @escaping @Sendable (Call) -> ModelReference,
+        _ intake: @escaping @Sendable (Call, Model) throws(Problem) -> Intake
+    ) -> Route.Action { .inference(Question(deadlines: deadlines, model: model, intake: intake)) }
 }
 
 /// A request's head, and what its path says.

@@ -31,7 +31,7 @@ final class LoopbackServer {
     init(_ model: Model, options: EnginePool.Options, deadline: Duration) throws {
         let (metrics, readiness) = (Metrics(), Readiness())
         pool = try EnginePool(models: [model], options: options, metrics: metrics)
-        readiness.pool = pool
+        readiness.store = ModelStore(serving: pool)
         readiness.becomeReady()
         let gateway = Gateway(
             Dialect.all(deadlines: Deadlines(standard: deadline), readiness: readiness, metrics: metrics, page: .none), readiness: readiness

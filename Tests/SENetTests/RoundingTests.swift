@@ -13,7 +13,7 @@ struct RoundingTests {
 
     /// Neighbours and channels that are much alike, and are never negative.
     private func image(_ channels: Int) -> [Float] {
-        let noise = Array(WeightFormula.uniform(name: "image", count: (channels + 1) * height * width).map { Float($0) })
+        let noise = WeightFormula.uniform(name: "image", count: (channels + 1) * height * width).map { Float($0) }
         return (0..<channels * height * width).map { index in
             let (row, column) = (index % (height * width) / width, index % width)
             return noise[index] + 2 * noise[channels * height * width + row / 3 * 3 + column / 3] + Float(row) / 4
@@ -80,7 +80,7 @@ struct RoundingTests {
         let (taps, rows) = (patches[0].count / convolution.groups, convolution.outputs / convolution.groups)
         let ones = [Float](repeating: 1, count: convolution.inputs / convolution.groups)
         for group in 0..<convolution.groups {
-            let weights = Array(WeightFormula.uniform(name: "weights \(group)", count: rows * taps).map { Float(40 * $0 - 20) })
+            let weights = WeightFormula.uniform(name: "weights \(group)", count: rows * taps).map { Float(40 * $0 - 20) }
             let rounding = LinearRounding(found.matrix(group: group, scales: ones), size: taps)
             let (rounded, errors) = rounding.round(weights, rows: rows, in: -127...127)
             #expect(rounded.allSatisfy { $0 == $0.rounded() && abs($0) < 40 })

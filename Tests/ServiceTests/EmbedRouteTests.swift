@@ -96,7 +96,7 @@ struct EmbedRouteTests {
             ])
         let model = try TinyModel(network).load()
         #expect(model.plan.featureCount == nil)
-        try service.pool.add(model)
+        try service.add(model)
         let answer = try embed(cat, "?model=\(model.name)")
         expectProblem(answer, 400, code: "no_features")
         #expect((answer.json["detail"] as? String)?.contains(model.name) == true)

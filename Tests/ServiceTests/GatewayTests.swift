@@ -93,8 +93,8 @@ struct GatewayTests {
         let tensor = (0..<model.plan.inputShape.count).map { Float($0 % 17) / 17 }
         let route = Route(
             method: "POST", path: "/raw",
-            action: .inference { (_, pool) throws(Problem) in
-                Intake(request: InferenceRequest(inputs: [], model: pool.models[0])) { (request, inference) throws(Problem) in
+            action: .inference(Deadlines(), model: { _ in ModelReference() }) { (_, model) throws(Problem) in
+                Intake(request: InferenceRequest(inputs: [], model: model)) { (request, inference) throws(Problem) in
                     inference.inputs = request.head.query("short") == nil ? [.tensor(tensor)] : [.tensor([1, 2] as [Float])]
                     return { results in
                         .json { $0.field("logits", (try? results[0].get())?.logits) }

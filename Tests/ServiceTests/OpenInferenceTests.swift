@@ -80,7 +80,7 @@ struct OpenInferenceTests {
         #expect(try service.get("/v2/models/none").json["error"] as? String != nil)
         let index = try service.ask("POST", "/v2/repository/index", body: Array("{}".utf8))
         #expect(index.text.contains("\"state\":\"READY\"") && index.text.contains(model.name))
-        #expect(try service.ask("POST", "/v2/repository/models/a/load", body: []).status == 501)
+        #expect(try service.ask("POST", "/v2/repository/models/a/load", body: []).status == 403)
     }
 
     @Test("is not ready while the models load")

@@ -38,7 +38,7 @@ struct PageTests {
     func style() throws {
         let page = try TestService().get("/")
         let style = try #require(page.text.firstMatch(of: /<style>([^<]+)<\/style>/))
-        let hash = try Base64.encode(sha256(Array(String(style.1).utf8)))
+        let hash = Base64.encode(try #require(Array(style.1.utf8).withUnsafeBytes { sha256($0) }))
         #expect(page.header("Content-Security-Policy")?.contains("style-src 'sha256-\(hash)'; ") == true)
         #expect(style.1.contains("--accent") && !page.text.contains("stylesheet"))
     }

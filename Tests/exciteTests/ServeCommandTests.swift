@@ -142,6 +142,42 @@ struct ServeCommandTests {
         #expect(try served.program.exitStatus() == 0)
     }
 
+    @Test("at SIGHUP, and where it watches by itself, serves what has come into its folder of models", arguments: [[], ["--watch"]])
+    func reloads(options: [String]) throws {
+        let (folder, tiny) = (try TemporaryFolder(), try TinyModel())
+        func put(_ name: String) throws {
+            try FileManager.default.copyItem(atPath: tiny.path, toPath: folder.path(".new"))
+            try FileManager.default.moveItem(atPath: folder.path(".new"), toPath: folder.path(name))
+        }
+        let served = try ServedProgram(["--models", folder.url.path] + options)
+        try served.waitForReadiness(503, "there is no model to serve")
+        try put("cats")
+        if options.isEmpty { served.program.signal(SIGHUP) }
+        try served.waitForReadiness(200)
+        #expect(try served.ask("POST", "/classify", body: try jpeg()).json["model"] as? String == "cats")
+        try put("dogs")
+        if options.isEmpty { served.program.signal(SIGHUP) }
+        #expect(try eventually { try served.ask("POST", "/classify?model=dogs", body: try jpeg()).status == 200 })
+        let refused = try served.ask("POST", "/classify", body: try jpeg())
+        #expect(refused.status == 400 && refused.text.contains("cats, dogs"))
+        #expect(try served.ask("POST", "/v2/repository/models/cats/unload", body: []).status == 403)
+        served.program.signal(SIGTERM)
+        #expect(try served.program.exitStatus() == 0)
+    }
+
+    @Test("becomes ready when a model that failed its self-test has been mended")
+    func mended() throws {
+        let tiny = try TinyModel()
+        try tiny.folder.get().write(Data(try jpeg()), to: "self-test.jpg")
+        try tiny.folder.get().write(#"{"image": "self-test.jpg", "predictions": [{"index": 0, "score": 2}]}"#, to: "self-test.json")
+        let served = try ServedProgram(models: [tiny])
+        try served.waitForReadiness(503, "the self-test failed: ")
+        try FileManager.default.removeItem(atPath: tiny.folder.get().path("self-test.json"))
+        served.program.signal(SIGHUP)
+        try served.waitForReadiness(200)
+        #expect(try served.ask("POST", "/classify", body: try jpeg()).status == 200)
+    }
+
     @Test("ends with 1 where the port is in use")
     func portInUse() throws {
         let service = try TestService(.loading)

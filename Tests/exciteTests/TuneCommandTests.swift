@@ -29,7 +29,7 @@ struct TuneCommandTests {
         let flags = try #require(report["flags"] as? [String])
         let serve = try Serve.parse(flags)
         #expect((1...3).contains(serve.poolOptions.maxBatch) && serve.poolOptions.defaultDeadline == 42_000)
-        #expect(try serve.poolOptions.queue ?? 0 >= 1 && serve.model == [tiny.path])
+        #expect(try serve.poolOptions.queue ?? 0 >= 1 && serve.servedModels.model == [tiny.path])
         let capacity = try #require(report["capacity"] as? Double)
         let instances = try #require(report["instances"] as? Int)
         #expect(capacity > 0 && abs(Double(instances) * capacity - 1_000_000) <= capacity * 1.001 + 0.01 * Double(instances))

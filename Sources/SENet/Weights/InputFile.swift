@@ -5,16 +5,26 @@ import Glibc
 /// error here, where touching a mapping would end the program with SIGBUS.
 public final class InputFile: Sendable {
     /// Which file it is, whatever path leads to it, and as it was when it was opened.
-    struct Identity: Sendable, Equatable {
+    package struct Identity: Sendable, Equatable {
         private let device: dev_t
         private let inode: ino_t
-        private let count: off_t
+        private let bytes: off_t
         private let seconds: Int
         private let nanoseconds: Int
 
         init(_ status: stat) {
-            (device, inode, count) = (status.st_dev, status.st_ino, status.st_size)
+            (device, inode, bytes) = (status.st_dev, status.st_ino, status.st_size)
             (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        }
+
+        /// Its length in bytes.
+        package var count: Int { Int(bytes) }
+
+        /// Of the regular file that a path leads to, as it is now; nil where there is none.
+        package init?(path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+            self.init(status)
         }
     }
 

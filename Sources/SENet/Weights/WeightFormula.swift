@@ -3,7 +3,9 @@
 /// SplitMix64 (Steele, Lea, Flood 2014) seeded with the FNV-1a hash of the name; scaled by the fan-in (He et al., arXiv 1502.01852).
 public enum WeightFormula {
     /// The first `count` numbers for a name, each in [0, 1) and exact in float32.
-    public static func uniform(name: String, count: Int) -> LazyMapSequence<Range<Int>, Double> {
+    public static func uniform(name: String, count: Int) -> [Double] { Array(numbers(name: name, count: count)) }
+
+    private static func numbers(name: String, count: Int) -> LazyMapSequence<Range<Int>, Double> {
         var seed: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in name.utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return (0..<count).lazy.map { [seed] index in
@@ -16,7 +18,7 @@ public enum WeightFormula {
 
     /// A tensor of a checkpoint, row-major.
     public static func values(_ parameter: Parameter) -> [Float] {
-        let numbers = uniform(name: parameter.name, count: parameter.count)
+        let numbers = numbers(name: parameter.name, count: parameter.count)
         let name = parameter.name
         if parameter.shape.count >= 2 {
             let isLast = ["fc.weight", "last_linear.weight", "head.fc.weight"].contains(name) || name.hasSuffix("fc2.weight")
@@ -31,6 +33,6 @@ public enum WeightFormula {
 
     /// The input tensor of that formula, (count), in [-2, 2).
     public static func input(count: Int) -> [Float] {
-        uniform(name: Network.input, count: count).map { Float((2 * $0 - 1) * 2) }
+        numbers(name: Network.input, count: count).map { Float((2 * $0 - 1) * 2) }
     }
 }

@@ -90,7 +90,7 @@ package struct RequestLog: Sendable {
         if !request.delivered { fields["delivered"] = "false" }
         if let problem = request.context as? Problem { fields["code"] = .string(problem.code) }
         if let summary = request.context as? RequestSummary {
-            fields["model"] = .string(summary.model.name)
+            fields["model"] = .string(summary.model.id.description)
             if summary.images > 1 { fields["images"] = .stringConvertible(summary.images) }
             if summary.failed > 0 { fields["failed"] = .stringConvertible(summary.failed) }
             if summary.cached > 0 { fields["cached"] = .stringConvertible(summary.cached) }

@@ -80,7 +80,7 @@ extension PageFile {
         text = text.replacing(link, with: "<style>\(String(decoding: style, as: UTF8.self))</style>")
         return PageFile(
             path: "/", contentType: "text/html; charset=utf-8", body: Array(text.utf8),
-            styleSource: (try? sha256(style)).map { "'sha256-\(Base64.encode($0))'" } ?? "'none'")
+            styleSource: style.withUnsafeBytes { sha256($0) }.map { "'sha256-\(Base64.encode($0))'" } ?? "'none'")
     }
 
     static let script = PageFile(path: "/page.js", contentType: "text/javascript; charset=utf-8", body: PackageResources.page_js)

@@ -14,6 +14,8 @@ const percent = score => `${(100 * score).toFixed(score < 0.0995 ? 2 : 1)} %`;
 const short = value => Number(value.toPrecision(3)).toString();
 
 let models = [];
+// Whether requests need not name the model.
+let isAlone = true;
 const model = () => models.find(model => model.name === $("#model").value) ?? models[0];
 
 /** The key that the server asks for, if it does; kept until this tab is closed. */
@@ -72,7 +74,15 @@ async function loadModels() {
     if (problem.status !== 401) setTimeout(loadModels, 2000);
     return;
   }
-  models = answer.models;
+  // A version is asked by the name that every route takes: NAME@VERSION. What was never loaded has nothing to show.
+  models = answer.models.filter(({ state, classes }) => state !== "failed" && classes)
+    .map(one => one.version ? { ...one, name: `${one.name}@${one.version}` } : one);
+  isAlone = answer.models.length === 1;
+  if (!models.length) {
+    $("#serving").textContent = "There is no model yet.";
+    setTimeout(loadModels, 2000);
+    return;
+  }
   $("#model").replaceChildren(...models.map(({ name, precision }) => element("option", { value: name, textContent: `${name} (${precision})` })));
   $("#choice").hidden = models.length < 2;
   showModel();
@@ -136,7 +146,7 @@ class Card {
     const isFirst = map === "1";
     if (isFirst) this.root.classList.add("busy");
     const query = new URLSearchParams({ top: Math.min(5, this.model?.classes ?? 1), map });
-    if (models.length > 1) query.set("model", this.model.name);
+    if (!isAlone) query.set("model", this.model.name);
     if (isFirst) for (const [name, value] of [["input", "1"], ["gates", "full"]]) query.set(name, value);
     const request = () => ask(`classify?${query}`, { method: "POST", body: this.file });
     let { answer, problem, after } = await request();
@@ -394,8 +404,8 @@ async function loadDialects() {
 
 function showCommand() {
   const [, , write] = dialects.find(([path]) => path === $("#dialect").value) ?? dialects[0];
-  const name = models.length > 1 ? model().name : "";
   if (!models.length) return;
+  const name = isAlone ? "" : model().name;
   const command = write(quoted(cards[0]?.file.name || "cat.jpg"), location.origin.replace(/^http:\/\//, ""), name);
   // The key itself stands nowhere on the page.
   $("#command").textContent = key.header.Authorization ? command.replace("curl", 'curl -H "Authorization: Bearer $EXCITE_KEY"') : command;

@@ -170,6 +170,9 @@ public final class BucketHistogram: MetricFamily {
         }
     }
 
+    /// Lets go of what was counted under these labels.
+    public func forget(_ labels: [String]) { counts.withLock { $0[labels] = nil } }
+
     var samples: [String] {
         // The text is written under the lock: beside a copy, the next thread that counts would have to copy everything itself.
         counts.withLock { counts in

@@ -71,8 +71,8 @@ struct PoolMetrics {
     /// A batch has been run.
     func ran(_ model: Model, images: Int, _ release: BatchPolicy.Release, _ duration: Duration) {
         batches.add([release.rawValue])
-        batchSize.observe([model.name], Double(images))
-        inference.observe([model.name], duration.seconds)
+        batchSize.observe([model.id.description], Double(images))
+        inference.observe([model.id.description], duration.seconds)
     }
 
     /// An input has been run that waited so long and, if it is an image, took so long to decode.
@@ -83,13 +83,19 @@ struct PoolMetrics {
 }
 
 extension EnginePool {
+    /// Lets go of what was counted of a model that will not be served any more: labels do not pile up.
+    public func forgetMetrics(of id: ModelID) {
+        metrics.batchSize.forget([id.description])
+        metrics.inference.forget([id.description])
+    }
+
     /// What is looked up when it is asked for, of the models that are there then.
     func declareReadings(_ metrics: Metrics) {
         let read = { @Sendable [weak self] (value: @Sendable (ServedModel, Admission) -> Double) -> [[String]: Double] in
             guard let self else { return [:] }
             // Two may have one name while the one takes the other's place.
             return monitor.withLock { state in
-                Dictionary(state.models.all.map { ([$0.model.name], value($0, state.admission)) }, uniquingKeysWith: +)
+                Dictionary(state.models.all.map { ([$0.model.id.description], value($0, state.admission)) }, uniquingKeysWith: +)
             }
         }
         metrics.reading(.gauge, "excite_queue_depth", help: "Inputs that wait for their turn.", labels: ["model"]) {

@@ -3,8 +3,9 @@ import SENet
 
 /// A model ready to be served: its plan, its labels, and how an image becomes its input. Immutable and shared by all sessions.
 public final class Model: Sendable {
+    public let id: ModelID
     /// What requests call it: `seresnet50.a1_in1k`.
-    public let name: String
+    public var name: String { id.name }
     /// Of this loading: no other model has it, in no other process, nor what is loaded from the same folder again.
     public let identity = String(UInt64.random(in: .min ... .max), radix: 16) + "-" + String(UInt64.random(in: .min ... .max), radix: 16)
     public let source: ModelSource
@@ -16,15 +17,17 @@ public final class Model: Sendable {
     ///
     /// - Parameters:
     ///   - name: what requests are to call it; nil for the folder's own.
+    ///   - version: the number of its folder, where it is one version of several.
     ///   - precision: what it is computed in; nil for what the folder is made for.
     ///   - threads: how many threads pack the weights.
     ///   - models: a plan of theirs is taken if it is of the same network, weights, size and precision.
     /// - Throws: `ModelError`.
     public init(
-        _ source: ModelSource, name: String? = nil, precision: Precision? = nil, threads: Int, sharing models: [Model] = []
+        _ source: ModelSource, name: String? = nil, version: Int? = nil, precision: Precision? = nil, threads: Int,
+        sharing models: [Model] = []
     ) throws(ModelError) {
         self.source = source
-        self.name = name ?? source.configuration.fullName
+        id = ModelID(name: name ?? source.configuration.fullName, version: version)
         preprocessing = try Preprocessing(source.configuration)
         labels = Labels(source.configuration)
         plan = try source.plan(precision: precision, threads: threads, sharing: models.map(\.plan))

@@ -23,20 +23,10 @@ struct Serve: AsyncParsableCommand {
 
             SIGTERM or SIGINT: no longer ready; after --drain-delay the socket closes, accepted requests are answered, and the program \
             ends with 0, at the latest 2 seconds after --drain-timeout has passed, too. A second SIGINT ends it at once. At SIGHUP \
-            the file of --api-keys is read again.
+            the models' folders are looked at again, and the file of --api-keys is read again.
             """)
 
-    @Option(
-        help: ArgumentHelp(
-            "A model's folder, or the name of a pulled model; repeat it for several. (default: the model that comes with the program)",
-            valueName: "model"))
-    var model: [String] = environment("model")
-
-    @Option(
-        help: ArgumentHelp(
-            "What requests are to call the model; repeat it as --model is. (default: its architecture and tag)", valueName: "name"))
-    var modelName: [String] = environment("model-name")
-
+    @OptionGroup var servedModels: ServedModelsOptions
     @OptionGroup var modelsFolder: ModelsFolderOptions
     @OptionGroup var threadOptions: ThreadOptions
     @OptionGroup var precisionOptions: PrecisionOptions
@@ -54,11 +44,6 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var logOptions: LogOptions
 
     func validate() throws {
-        let models = max(1, model.count)
-        guard modelName.count <= models else {
-            throw ValidationError("--model-name is given \(modelName.count) times, but there are \(models) models")
-        }
-        guard modelName.allSatisfy({ !$0.isEmpty }) else { throw ValidationError("--model-name must not be empty") }
         try require("--drain-delay", drainDelay, in: 0...3600, "seconds")
         try require("--drain-timeout", drainTimeout, in: 0...3600, "seconds")
     }
@@ -70,8 +55,6 @@ struct Serve: AsyncParsableCommand {
         for name in try unknownEnvironmentVariables() {
             logger.warning("an environment variable is not known, and ignored", metadata: ["name": .string(name)])
         }
-        let folders = try model.isEmpty ? [EmbeddedModel.folder()] : model.map { try ModelLocation.folder($0, in: modelsFolder.folder) }
-        let images = imageOptions
         var server = serverOptions.configuration
         do {
             server.tls = try serverOptions.tls(logger)
@@ -87,8 +70,8 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode.failure
         }
         let configuration = ClassifierService.Configuration(
-            sources: { try folders.map { images.source(try ModelSource(folder: $0)) } }, names: modelName,
-            precision: precisionOptions.chosen, pool: poolOptions.configuration(threadOptions, imageOptions), server: server,
+            models: try servedModels.configuration(in: modelsFolder.folder, imageOptions, precisionOptions.chosen),
+            isAdministered: servedModels.admin, pool: poolOptions.configuration(threadOptions, imageOptions), server: server,
             deadlines: poolOptions.deadlines, origins: accessOptions.origins, keys: try accessOptions.keys,
             cache: poolOptions.cache > 0 ? poolOptions.cache : nil, tracing: tracing, page: serverOptions.page,
             drainDelay: .seconds(drainDelay), drainTimeout: .seconds(drainTimeout))

@@ -7,11 +7,15 @@ enum ModelLocation {
     /// A folder by its path; a pulled model as `owner/name`, or by its name alone where that is clear; a model that comes with the program.
     ///
     /// - Throws: `ModelError.file` for an empty name, and for that of a model that could be pulled and is not there.
-    static func folder(_ name: String, in models: ModelsFolder) throws(ModelError) -> String {
+    static func folder(_ name: String, in models: ModelsFolder) throws(ModelError) -> String { try folder(name, in: nil, or: models) }
+
+    /// The same, first of a folder whose models are all served.
+    static func folder(_ name: String, in served: String?, or models: ModelsFolder) throws(ModelError) -> String {
         guard !name.isEmpty else {
             throw .file("the model's name is empty: give a folder or a name to --model, or leave it out")
         }
         guard !FileManager.default.fileExists(atPath: name) else { return name }
+        if let served, FileManager.default.fileExists(atPath: "\(served)/\(name)") { return "\(served)/\(name)" }
         if let folder = models.existing(name) { return folder }
         let named = models.names.filter { $0.hasSuffix("/\(name)") }
         if named.count == 1, let folder = models.existing(named[0]) { return folder }

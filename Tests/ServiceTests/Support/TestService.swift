@@ -21,10 +21,11 @@ final class TestService {
     /// - Parameters:
     ///   - phase: where the server is in its life; while it loads there is no pool.
     ///   - dialects: spoken beside `/classify`.
+    ///   - store: what is served; two tiny models where there is none.
     init(
         _ phase: Readiness.Phase = .ready, deadlines: Deadlines = .init(), dialects: [Dialect] = [], origins: AllowedOrigins = .init(),
-        keys: APIKeys? = nil, cache: Int? = nil, tracing: [String: String] = [:],
-        page: PageContent = .full,
+        keys: APIKeys? = nil, cache: Int? = nil, tracing: [String: String] = [:], page: PageContent = .full, store: ModelStore? = nil,
+        isAdministered: Bool = false,
         options change: (inout EnginePool.Options) -> Void = { _ in },
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) throws {
@@ -32,8 +33,12 @@ final class TestService {
         // Not what a second clears: that depends on how busy the machine is.
         options.queue = 100
         change(&options)
-        pool = try EnginePool(models: [Self.tiny.get(), Self.other.get()], options: options, metrics: metrics)
-        if phase != .loading { readiness.pool = pool }
+        if let store {
+            pool = store.pool
+        } else {
+            pool = try EnginePool(models: [Self.tiny.get(), Self.other.get()], options: options, metrics: metrics)
+        }
+        if phase != .loading { readiness.store = store ?? ModelStore(serving: pool) }
         readiness.phase = phase
         var configuration = ServerConfiguration()
         configuration.port = 0
@@ -42,8 +47,8 @@ final class TestService {
         let hasAdminPort = configuration.adminPort != nil
         let gateway = Gateway(
             Dialect.all(
-                deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil, page: page,
-                hasAdminPort: hasAdminPort) + dialects,
+                deadlines: deadlines, readiness: readiness, metrics: metrics, asksForKeys: keys != nil, isAdministered: isAdministered,
+                page: page, hasAdminPort: hasAdminPort) + dialects,
             readiness: readiness, origins: origins, keys: keys,
             cache: cache.map { InferenceCache(limit: $0, metrics: metrics) }, hasAdminPort: hasAdminPort)
         configuration.probePaths = gateway.routinePaths
@@ -60,6 +65,12 @@ final class TestService {
         server.stop()
         tracer?.close(within: .zero)
         pool.close()
+    }
+
+    /// Serves one more.
+    func add(_ model: Model) throws {
+        try pool.add(model)
+        readiness.store = ModelStore(serving: pool)
     }
 
     /// - Parameter port: another than the main one.

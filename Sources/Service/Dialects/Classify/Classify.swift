@@ -9,8 +9,8 @@ extension Dialect {
             routes: [
                 Route(
                     method: "POST", path: "/classify",
-                    action: .inference { (call, pool) throws(Problem) in
-                        let query = try ClassifyQuery(call.head, pool)
+                    action: .inference(deadlines, model: { ModelReference($0.head.query("model")) }) { (call, model) throws(Problem) in
+                        let query = try ClassifyQuery(call.head, model)
                         var request = try call.request(to: query.model, deadlines)
                         request.wantsGates = query.gates != nil
                         request.wantsInput = query.showsInput
@@ -42,8 +42,8 @@ struct ClassifyQuery: Sendable {
     /// Which class's map is in the answer; nil for none.
     var map: MappedClass?
 
-    init(_ head: RequestHead, _ pool: EnginePool) throws(Problem) {
-        model = try pool.model(named: head.query("model"))
+    init(_ head: RequestHead, _ model: Model) throws(Problem) {
+        self.model = model
         let classes = model.plan.classes
         top = min(5, classes)
         if let text = head.query("top") {

@@ -8,7 +8,7 @@ extension APIDescription {
                 "description": "The image is the form's field 'image', which can be repeated, or the body itself. The bytes decide what it is, whatever type is declared.",
                 "parameters": [
                   {"name": "top", "in": "query", "description": "How many labels; at most as many as the model has classes.", "schema": {"type": "integer", "minimum": 1, "default": 5}},
-                  {"name": "model", "in": "query", "description": "A name that /models gives. Without it the first model is asked.", "schema": {"type": "string"}},
+                  {"name": "model", "in": "query", "description": "A name that /models gives, or NAME@VERSION. Without it the first that is given by --model is asked, or the only one.", "schema": {"type": "string"}},
                   {"name": "gates", "in": "query", "description": "The gates of the network's squeeze-and-excitation blocks: their means and histograms, or with 'full' every value too.", "schema": {"type": "string", "enum": ["0", "1", "full"], "default": "0"}},
                   {"name": "input", "in": "query", "description": "1: the crop that the network saw, as a PNG file in base64.", "schema": {"type": "string", "enum": ["0", "1"], "default": "0"}},
                   {"name": "map", "in": "query", "description": "Where in the image a class is seen, its class activation map: 1 for the most probable class, or a class's name as predictions have it. A model whose network does not end in global average pooling and a linear layer refuses it.", "schema": {"type": "string", "default": "0"}},

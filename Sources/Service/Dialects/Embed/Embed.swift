@@ -9,8 +9,8 @@ extension Dialect {
             routes: [
                 Route(
                     method: "POST", path: "/embed",
-                    action: .inference { (call, pool) throws(Problem) in
-                        let query = try EmbedQuery(call.head, pool)
+                    action: .inference(deadlines, model: { ModelReference($0.head.query("model")) }) { (call, model) throws(Problem) in
+                        let query = try EmbedQuery(call.head, model)
                         var request = try call.request(to: query.model, deadlines)
                         try request.wantFeatures()
                         return Intake(request: request) { (request, inference) throws(Problem) in
@@ -34,8 +34,8 @@ private struct EmbedQuery: Sendable {
     /// Rows of float32, little-endian, and nothing else.
     var isBinary: Bool
 
-    init(_ head: RequestHead, _ pool: EnginePool) throws(Problem) {
-        model = try pool.model(named: head.query("model"))
+    init(_ head: RequestHead, _ model: Model) throws(Problem) {
+        self.model = model
         let normalize = head.query("normalize") ?? "0"
         guard ["0", "1"].contains(normalize) else { throw .badParameter("normalize must be 0 or 1, not '\(normalize)'") }
         isNormalized = normalize == "1"

@@ -8,7 +8,7 @@ extension APIDescription {
                 "description": "The image is the form's field 'image', which can be repeated, or the body itself. The bytes decide what it is, whatever type is declared.",
                 "parameters": [
                   {"name": "normalize", "in": "query", "description": "1: divided by the Euclidean norm, so that the product of two is the cosine between them.", "schema": {"type": "string", "enum": ["0", "1"], "default": "0"}},
-                  {"name": "model", "in": "query", "description": "A name that /models gives. Without it the first model is asked.", "schema": {"type": "string"}},
+                  {"name": "model", "in": "query", "description": "A name that /models gives, or NAME@VERSION. Without it the first that is given by --model is asked, or the only one.", "schema": {"type": "string"}},
                   {"name": "X-Request-Id", "in": "header", "description": "Comes back in the answer and in the log; made up where absent.", "schema": {"type": "string", "maxLength": 128}},
                   {"$ref": "#/components/parameters/X-Deadline-Ms"}, {"$ref": "#/components/parameters/X-Priority"}
                 ],

@@ -11,8 +11,8 @@ extension Dialect {
             paths.map { path in
                 Route(
                     method: "POST", path: path,
-                    action: .inference { (call, pool) throws(Problem) in
-                        let model = try pool.hubModel(call.parameters["model"])
+                    action: .inference(deadlines, model: { ModelReference($0.parameters["model"], ignoresOwner: true) }) {
+                        (call, model) throws(Problem) in
                         return Intake(request: try call.request(to: model, deadlines)) { (request, inference) throws(Problem) in
                             let asked = try HuggingFaceRequest(request)
                             let task = task(asked, model)
@@ -37,16 +37,6 @@ extension Dialect {
                     .features(isNormalized: asked.isNormalized)
                 },
             description: .huggingFace, refusal: \.errorObject)
-    }
-}
-
-extension EnginePool {
-    /// The model of that name, with the owner that the hub has before it or without: `timm/seresnet50.a1_in1k`. The first where none is named.
-    fileprivate func hubModel(_ name: String?) throws(Problem) -> Model {
-        guard let name, let last = name.split(separator: "/").last, !models.contains(where: { $0.name == name }) else {
-            return try model(named: name)
-        }
-        return try model(named: String(last))
     }
 }
 

@@ -7,16 +7,18 @@ extension Dialect {
     /// classification, model configuration, statistics, repository index, compressed bodies.
     ///
     /// Source: github.com/kserve/open-inference-protocol, and Triton's protocol extensions.
-    package static func openInference(deadlines: Deadlines, readiness: Readiness) -> Dialect {
+    ///
+    /// - Parameter isAdministered: whether clients may have models loaded and unloaded.
+    package static func openInference(deadlines: Deadlines, readiness: Readiness, isAdministered: Bool = false) -> Dialect {
         func page(_ path: PathPattern, _ answer: @escaping @Sendable (Call) throws(Problem) -> Response) -> [Route] {
             [Route(method: "GET", path: path, action: .page(answer))]
         }
         /// What is said of a model, with or without its version in the path.
-        func modelPage(_ suffix: String, _ answer: @escaping @Sendable (Model, EnginePool) -> Response) -> [Route] {
+        func modelPage(_ suffix: String, _ answer: @escaping @Sendable (Call, ModelStore) throws(Problem) -> Response) -> [Route] {
             ["/v2/models/{model*}", "/v2/models/{model*}/versions/{version}"].flatMap { path in
                 page(PathPattern(stringLiteral: path + suffix)) { (call) throws(Problem) in
-                    guard let pool = readiness.pool else { throw Problem(.unavailable) }
-                    return answer(try pool.model(of: call), pool)
+                    guard let store = readiness.store else { throw Problem(.unavailable) }
+                    return try answer(call, store)
                 }
             }
         }
@@ -33,8 +35,7 @@ extension Dialect {
         let inference: [Route] = ["/v2/models/{model*}/infer", "/v2/models/{model*}/versions/{version}/infer"].map { path in
             Route(
                 method: "POST", path: path,
-                action: .inference { (call, pool) throws(Problem) in
-                    let model = try pool.model(of: call)
+                action: .inference(deadlines, model: \.model) { (call, model) throws(Problem) in
                     return Intake(request: try call.request(to: model, deadlines)) { (request, inference) throws(Problem) in
                         var asked = try OpenInferenceRequest(request, model)
                         swap(&inference.inputs, &asked.inputs)
@@ -51,29 +52,47 @@ extension Dialect {
         let changes: [Route] = ["load", "unload"].map { verb in
             Route(
                 method: "POST", path: PathPattern(stringLiteral: "/v2/repository/models/{model*}/\(verb)"), isAdministrative: true,
-                action: .page { _ throws(Problem) in
-                    throw Problem(
-                        501, "Not implemented", code: "fixed_models",
-                        "models cannot be \(verb)ed while the server runs: start it with the models that it is to serve")
+                action: .task { (call, done) throws(Problem) in
+                    guard isAdministered else {
+                        throw Problem(
+                            403, "Not allowed", code: "not_administered",
+                            "models are not \(verb)ed by request here: the server has to be started with --admin")
+                    }
+                    guard let store = readiness.servingStore else { throw Problem(.unavailable) }
+                    let change = verb == "load" ? store.load : store.unload
+                    change(call.parameters["model"] ?? "") { wrong in
+                        done(
+                            wrong.map { .failure(Problem(400, "Not \(verb)ed", code: "not_\(verb)ed", $0)) }
+                                ?? .success(Response(status: 200, headers: [("Content-Type", "application/json")], body: [])))
+                    }
                 })
         }
         let index = Route(
             method: "POST", path: "/v2/repository/index", isAdministrative: true,
             action: .page { _ in
-                let state = readiness.notReady
-                return .json(JSONWriter.text((readiness.pool?.models ?? []).map { RepositoryEntry(name: $0.name, unavailable: state) }))
+                let notReady = readiness.notReady
+                return .json(JSONWriter.text((readiness.store?.statuses ?? []).map { RepositoryEntry(status: $0, notReady: notReady) }))
             })
         return Dialect(
             name: "open-inference",
             routes: page("/v2") { _ in .json { $0.writeServerMetadata() } }
                 + health("live") { true } + health("ready") { readiness.notReady == nil }
-                + modelPage("") { model, pool in .json { $0.writeMetadata(of: model) } }
-                + modelPage("/ready") { model, _ in
-                    let isReady = readiness.notReady == nil
-                    return .json(JSONWriter.text(ModelReadiness(name: model.name, isReady: isReady)), status: isReady ? 200 : 503)
+                + modelPage("") { (call, store) throws(Problem) in
+                    let model = try readiness.model(call.model)
+                    return .json { $0.writeMetadata(of: model, versions: store.versions(of: model.name)) }
                 }
-                + modelPage("/config") { model, pool in .json { $0.writeConfiguration(of: model, largestBatch: pool.largestBatch) } }
-                + modelPage("/stats") { model, pool in .json { $0.writeStatistics(of: model, pool.statistics(of: model)) } }
+                + modelPage("/ready") { (call, store) throws(Problem) in
+                    let (id, isReady) = (try readiness.status(of: call.model).id, readiness.notReady == nil)
+                    return .json(JSONWriter.text(ModelReadiness(name: id.name, isReady: isReady)), status: isReady ? 200 : 503)
+                }
+                + modelPage("/config") { (call, store) throws(Problem) in
+                    let model = try readiness.model(call.model)
+                    return .json { $0.writeConfiguration(of: model, largestBatch: store.pool.largestBatch) }
+                }
+                + modelPage("/stats") { (call, store) throws(Problem) in
+                    let model = try readiness.model(call.model)
+                    return .json { $0.writeStatistics(of: model, store.pool.statistics(of: model)) }
+                }
                 + inference + [index] + changes,
             description: .openInference,
             refusal: \.errorObject)

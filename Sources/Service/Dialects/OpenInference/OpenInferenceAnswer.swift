@@ -10,7 +10,7 @@ extension OpenInferenceRequest {
         var writer = JSONWriter()
         writer.object {
             $0.field("model_name", model.name)
-            $0.field("model_version", Model.version)
+            $0.field("model_version", model.id.versionText)
             $0.field("id", id)
             $0.field("outputs", tensors)
         }

@@ -4,7 +4,7 @@ extension APIDescription {
     /// A path of a model, with its version and without.
     private static func model(_ suffix: String, _ method: String, _ operation: String, _ members: String) -> String {
         let name = ##"{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}"##
-        let version = ##"{"name": "version", "in": "path", "required": true, "schema": {"type": "string", "const": "1"}}"##
+        let version = ##"{"name": "version", "in": "path", "required": true, "schema": {"type": "string"}}"##
         return [("", "", name), ("/versions/{version}", "Version", "\(name), \(version)")].map { path, mark, parameters in
             ##""/v2/models/{model}\##(path)\##(suffix)": {"\##(method)": {"operationId": "\##(operation)\##(mark)", "parameters": [\##(parameters)], \##(members)}}"##
         }.joined(separator: ",\n")
@@ -72,7 +72,7 @@ extension APIDescription {
             + ["load", "unload"].map { verb in
                 #"""
                 ,
-                "/v2/repository/models/{model}/\#(verb)": {"post": {"operationId": "\#(verb)Model", "summary": "Not implemented: models are those that the server was started with.", "parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "responses": {"400": \#(refusal), \#(keyRefusals("Error")), "501": \#(refusal)}}}
+                "/v2/repository/models/{model}/\#(verb)": {"post": {"operationId": "\#(verb)Model", "summary": "Have a model \#(verb)ed, all versions of it that are served, where the server was started with --admin.", "parameters": [{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}], "responses": {"200": {"description": "It is \#(verb)ed."}, "400": \#(refusal), "403": \#(refusal), \#(keyRefusals("Error")), "503": \#(refusal)}}}
                 """#
             }.joined(),
         schemas: #"""
@@ -92,7 +92,7 @@ extension APIDescription {
             },
             "ModelConfiguration": {"type": "object", "required": ["name", "max_batch_size", "input", "output"], "properties": {"name": {"type": "string"}, "max_batch_size": {"type": "integer"}, "input": {"type": "array"}, "output": {"type": "array"}}},
             "ModelStatistics": {"type": "object", "required": ["model_stats"], "properties": {"model_stats": {"type": "array", "items": {"type": "object"}}}},
-            "RepositoryIndex": {"type": "array", "items": {"type": "object", "required": ["name", "version", "state", "reason"], "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "state": {"type": "string", "enum": ["READY", "UNAVAILABLE"]}, "reason": {"type": "string"}}}},
+            "RepositoryIndex": {"type": "array", "items": {"type": "object", "required": ["name", "version", "state", "reason"], "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "state": {"type": "string", "enum": ["READY", "LOADING", "UNAVAILABLE"]}, "reason": {"type": "string"}}}},
             "InferenceRequest": {
               "type": "object",
               "required": ["inputs"],

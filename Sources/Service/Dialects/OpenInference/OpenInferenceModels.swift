@@ -3,11 +3,6 @@ import Serving
 
 // What the Open Inference Protocol says of server and models.
 
-extension Model {
-    /// The version of every model, for clients that ask for one.
-    static let version = "1"
-}
-
 /// A result that clients ask for by name.
 enum OpenInferenceOutput: String, CaseIterable {
     /// The network's last numbers, (N, classes). What is given where nothing is asked for, and the only one in a model's metadata: Triton's
@@ -33,15 +28,18 @@ struct ModelReadiness: JSONWritable {
 
 /// A line of the repository's index.
 struct RepositoryEntry: JSONWritable {
-    var name: String
+    var status: ModelStatus
+    /// Why the server cannot be asked; nil if it can.
+    var notReady: String?
+
     /// Why it cannot be asked; nil if it can.
-    var unavailable: String?
+    private var unavailable: String? { notReady ?? (status.isOffered ? nil : status.error ?? status.state.rawValue) }
 
     func write(to writer: inout JSONWriter) {
         writer.object {
-            $0.field("name", name)
-            $0.field("version", Model.version)
-            $0.field("state", unavailable == nil ? "READY" : "UNAVAILABLE")
+            $0.field("name", status.id.name)
+            $0.field("version", status.id.versionText)
+            $0.field("state", unavailable == nil ? "READY" : status.state == .loading ? "LOADING" : "UNAVAILABLE")
             $0.field("reason", unavailable ?? "")
         }
     }
@@ -88,10 +86,10 @@ extension JSONWriter {
     }
 
     /// The batch is free.
-    mutating func writeMetadata(of model: Model) {
+    mutating func writeMetadata(of model: Model, versions: [ModelID]) {
         let shape = model.plan.inputShape
         field("name", model.name)
-        field("versions", [Model.version])
+        field("versions", versions.map(\.versionText))
         field("platform", "excite_\(model.plan.precision.rawValue)")
         field("inputs", [TensorMetadata(name: "input", shape: [-1, shape.channels, shape.height, shape.width])])
         field("outputs", [TensorMetadata(name: OpenInferenceOutput.logits.rawValue, shape: [-1, model.plan.classes])])
@@ -123,7 +121,7 @@ private struct NamedStatistics: JSONWritable {
     func write(to writer: inout JSONWriter) {
         writer.object {
             $0.field("name", model.name)
-            $0.field("version", Model.version)
+            $0.field("version", model.id.versionText)
             $0.field("inference_count", statistics.succeeded.count)
             $0.field("execution_count", statistics.batches)
             $0.field(

@@ -27,8 +27,8 @@ extension Dialect {
                 page("/readyz", isOpen: true, ready),
                 page("/healthz", isOpen: true, ready),
                 page("/models") { _ throws(Problem) in
-                    guard let pool = readiness.pool else { throw Problem(.unavailable) }
-                    return .json { $0.field("models", pool.models) }
+                    guard let store = readiness.store else { throw Problem(.unavailable) }
+                    return .json { $0.field("models", store.statuses) }
                 },
                 page("/metrics", isAdministrative: true) { _ in
                     Response(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", text: metrics.render())
@@ -39,18 +39,22 @@ extension Dialect {
     }
 }
 
-extension Model: JSONWritable {
+extension ModelStatus: JSONWritable {
     package func write(to writer: inout JSONWriter) {
-        let shape = plan.inputShape
         writer.object {
-            $0.field("name", name)
-            $0.field("architecture", source.configuration.name)
-            $0.field("input_size", [shape.channels, shape.height, shape.width])
-            $0.field("precision", plan.precision.rawValue)
-            $0.field("classes", plan.classes)
-            $0.field("parameters", source.network.parameterCount)
-            $0.field("multiply_accumulates", multiplyAccumulates)
-            $0.field("license", source.configuration.license)
+            $0.field("name", id.name)
+            $0.field("version", id.version)
+            $0.field("state", state.rawValue)
+            $0.field("error", error)
+            guard let facts else { return }
+            $0.field("architecture", facts.architecture)
+            $0.field("input_size", [facts.input.channels, facts.input.height, facts.input.width])
+            $0.field("precision", facts.precision.rawValue)
+            $0.field("classes", facts.classes)
+            $0.field("parameters", facts.parameters)
+            $0.field("multiply_accumulates", facts.multiplyAccumulates)
+            $0.field("weight_bytes", facts.weightBytes)
+            $0.field("license", facts.license)
         }
     }
 }

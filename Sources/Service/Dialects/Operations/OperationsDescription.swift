@@ -7,7 +7,7 @@ extension APIDescription {
                 "summary": "What is served.",
                 "responses": {
                   "200": {
-                    "description": "The models; the first is the one that is asked by default.",
+                    "description": "The models that are to be served, and how it stands with each. The first that is given by --model is asked by default, or the only one.",
                     "content": {
                       "application/json": {
                         "schema": {
@@ -68,15 +68,20 @@ extension APIDescription {
         schemas: #"""
             "Model": {
               "type": "object",
-              "required": ["name", "architecture", "input_size", "precision", "classes", "parameters", "multiply_accumulates"],
+              "description": "What follows the error is there once the model has been loaded.",
+              "required": ["name", "state"],
               "properties": {
                 "name": {"type": "string"},
+                "version": {"type": "integer", "description": "Of a model that has versions."},
+                "state": {"type": "string", "enum": ["loading", "serving", "failed", "unloaded"], "description": "Unloaded for the memory of others: the next request loads it."},
+                "error": {"type": "string", "description": "Why its files on disk could not be loaded; it may be served as it was before."},
                 "architecture": {"type": "string"},
                 "input_size": {"type": "array", "description": "Channels, height, width.", "minItems": 3, "maxItems": 3, "items": {"type": "integer"}},
                 "precision": {"type": "string", "description": "What it is computed in.", "enum": ["f32", "bf16", "int8"]},
                 "classes": {"type": "integer"},
                 "parameters": {"type": "integer"},
                 "multiply_accumulates": {"type": "integer", "description": "Of one image."},
+                "weight_bytes": {"type": "integer", "description": "In memory, while it is loaded."},
                 "license": {"type": "string"}
               }
             }

@@ -37,7 +37,7 @@ extension APIDescription {
             }).joined(separator: ",\n"))
 
     private static let model = #"{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}"#
-    private static let version = #"{"name": "version", "in": "path", "required": true, "schema": {"type": "string", "const": "1"}}"#
+    private static let version = #"{"name": "version", "in": "path", "required": true, "schema": {"type": "string"}}"#
 
     private static func page(_ path: String, _ id: String, _ summary: String, _ schema: String, _ example: String?, _ parameters: String)
         -> String

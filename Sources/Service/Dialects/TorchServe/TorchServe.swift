@@ -5,24 +5,23 @@ extension Dialect {
     /// TorchServe's inference API (pytorch.org/serve/inference_api.html), with what its image classifiers answer, and under `/torchserve` what
     /// its management API tells of models.
     package static func torchServe(deadlines: Deadlines, readiness: Readiness) -> Dialect {
-        let predict = Route.Action.inference { (call, pool) throws(Problem) in
-            let model = try pool.torchServeModel(call)
+        let predict = Route.Action.inference(deadlines, model: \.torchServeModel) { (call, model) throws(Problem) in
             return Intake(request: try call.request(to: model, deadlines)) { (request, inference) throws(Problem) in
                 inference.inputs = try request.images(["data", "body"]).map { .image($0) }
                 return { .json(JSONWriter.text(TorchServeAnswer(model: model, results: $0))) }
             }
         }
-        func page(_ path: PathPattern, _ answer: @escaping @Sendable (Call, EnginePool) throws(Problem) -> Response) -> Route {
+        func page(_ path: PathPattern, _ answer: @escaping @Sendable (Call, ModelStore) throws(Problem) -> Response) -> Route {
             Route(
                 method: "GET", path: path, isRoutine: true,
                 action: .page { (call) throws(Problem) in
-                    guard let pool = readiness.pool else { throw Problem(.unavailable) }
-                    return try answer(call, pool)
+                    guard let store = readiness.store else { throw Problem(.unavailable) }
+                    return try answer(call, store)
                 })
         }
-        let describe = { @Sendable (call: Call, pool: EnginePool) throws(Problem) in
-            Response.json(
-                JSONWriter.text([TorchServeModel(model: try pool.torchServeModel(call), largestBatch: pool.options.largestBatch)]))
+        let describe = { @Sendable (call: Call, store: ModelStore) throws(Problem) in
+            let status = try readiness.status(of: call.torchServeModel)
+            return Response.json(JSONWriter.text([TorchServeModel(status: status, largestBatch: store.pool.options.largestBatch)]))
         }
         return Dialect(
             name: "torchserve",
@@ -38,8 +37,8 @@ extension Dialect {
                         response.status = isReady ? 200 : 503
                         return response
                     }),
-                page("/torchserve/models") { _, pool in
-                    .json { $0.field("models", pool.models.map { TorchServeModel.Name(model: $0) }) }
+                page("/torchserve/models") { _, store in
+                    .json { $0.field("models", store.names.map { TorchServeModel.Name(name: $0) }) }
                 },
                 page("/torchserve/models/{model}", describe), page("/torchserve/models/{model}/{version}", describe),
             ],
@@ -52,17 +51,16 @@ extension Dialect {
     }
 }
 
-/// Of every model.
-private let torchServeVersion = "1.0"
+extension ModelID {
+    /// As TorchServe's archives have it: 2.0.
+    fileprivate var torchServeVersion: String { "\(versionText).0" }
+}
 
-extension EnginePool {
+extension Call {
     /// The model that a path names.
-    fileprivate func torchServeModel(_ call: Call) throws(Problem) -> Model {
-        let model = try model(named: call.parameters["model"] ?? "")
-        if let version = call.parameters["version"], version != torchServeVersion, version != "1" {
-            throw Problem(
-                404, "Unknown version", code: "unknown_version", "\(model.name) has no version '\(version)', only \(torchServeVersion)")
-        }
+    fileprivate var torchServeModel: ModelReference {
+        var model = model
+        if let version = model.version, version.hasSuffix(".0") { model.version = String(version.dropLast(2)) }
         return model
     }
 }
@@ -97,14 +95,14 @@ private struct TorchServeAnswer: JSONWritable {
 
 /// What the management API tells of a model.
 private struct TorchServeModel: JSONWritable {
-    var model: Model
+    var status: ModelStatus
     var largestBatch: Int
 
     func write(to writer: inout JSONWriter) {
         writer.object {
-            $0.field("modelName", model.name)
-            $0.field("modelVersion", torchServeVersion)
-            $0.field("modelUrl", model.name)
+            $0.field("modelName", status.id.name)
+            $0.field("modelVersion", status.id.torchServeVersion)
+            $0.field("modelUrl", status.id.name)
             $0.field("runtime", "excite")
             $0.field("minWorkers", 1)
             $0.field("maxWorkers", 1)
@@ -116,12 +114,12 @@ private struct TorchServeModel: JSONWritable {
     }
 
     struct Name: JSONWritable {
-        var model: Model
+        var name: String
 
         func write(to writer: inout JSONWriter) {
             writer.object {
-                $0.field("modelName", model.name)
-                $0.field("modelUrl", model.name)
+                $0.field("modelName", name)
+                $0.field("modelUrl", name)
             }
         }
     }

@@ -93,7 +93,7 @@ extension APIDescription {
 
     private static let model = #"{"name": "model", "in": "path", "required": true, "schema": {"type": "string"}}"#
     private static let version = #"""
-        {"name": "version", "in": "path", "required": true, "description": "1.0, the only one.", "schema": {"type": "string"}}
+        {"name": "version", "in": "path", "required": true, "description": "2 or 2.0; 1.0 of a model without versions.", "schema": {"type": "string"}}
         """#
 
     /// The methods of a path that predicts.
