@@ -107,8 +107,8 @@ struct CacheTests {
         let first = try service.post(jpeg)
         let (old, new) = (try TestService.tiny.get(), try TinyModel().load())
         #expect(old.name == new.name && old.identity != new.identity)
-        try service.pool.add(new)
         service.pool.remove(old)
+        try service.add(new)
         let again = try service.ask(
             "POST", "/classify?model=\(new.name)", headers: ["If-None-Match: \(first.header("ETag") ?? "")"], body: jpeg)
         #expect(again.status == 200 && again.header("Cache-Status") == "excite; fwd=miss; stored")
