@@ -56,7 +56,7 @@ public struct CapacityPlanner: Sendable {
     public var options: EnginePool.Options
 
     /// Where latency rises steeply, a machine that is this much slower for a while must not miss the objective.
-    static let keptBack = 0.12
+    static let keptBack = 0.05
     /// A larger batch has to be worth this much more.
     private static let gain = 0.01
     private static let requests = 20_000

@@ -12,7 +12,7 @@ struct Tune: ParsableCommand {
         discussion: """
             Measures on this machine what runs of every size, decoding and the rest of a request take, and simulates a pool of these costs, \
             with requests that come at random (a Poisson process) with one image each. A request that is refused counts as one that missed \
-            its latency. The capacity is the highest rate that keeps it, less 12 %; with `excite load --poisson` it can be held against a server.
+            its latency. The capacity is the highest rate that keeps it, less 5 %; with `excite load --poisson` it can be held against a server.
 
               excite tune --slo p99=100ms --model seresnet50.a1_in1k --images photographs --rate 500
 
