@@ -106,6 +106,8 @@ struct ModelVersionTests {
         #expect(test.change(test.store.load, "absent")?.contains("absent") == true)
         #expect(test.states() == ["a": "unloaded"])
         #expect(test.change(test.store.load, "a") == nil)
+        // At once, not when a request comes.
+        #expect(test.states() == ["a": "serving"])
         #expect(try ask(test, "a") == "a")
     }
 }

@@ -358,7 +358,13 @@ final class ModelKeeper: @unchecked Sendable {
         }
         enter(found)
         store.monitor.withLock { state in
-            for found in versions { state.update(found.id) { $0.isHeld = false } }
+            for found in versions {
+                state.update(found.id) { entry in
+                    entry.isHeld = false
+                    // Tried now, though its files may be those that were loaded before.
+                    if entry.model == nil { entry.fingerprint = nil }
+                }
+            }
         }
         return keep(versions)?.text
     }
