@@ -16,20 +16,15 @@ struct Arrivals {
     func offset(_ index: Int) -> Duration { .seconds(Double(index) / rate) }
 }
 
-/// From one request to the next where they come at random: exponentially distributed, from SplitMix64 (Steele, Lea, Flood 2014).
+/// From one request to the next where they come at random: exponentially distributed.
 struct RandomGaps {
     let rate: Double
-    private var state: UInt64 = 1
+    /// Of the C library's generator, which repeats itself.
+    private var state: [UInt16] = [1, 0, 0]
 
     init(rate: Double) { self.rate = rate }
 
-    mutating func next() -> Duration {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        let uniform = Double((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53
-        return .seconds(-log(1 - uniform) / rate)
-    }
+    mutating func next() -> Duration { .seconds(-log(1 - erand48(&state)) / rate) }
 }
 
 /// A share of a sequence, spread evenly over it: of 10 elements and 0.3, the fourth, the seventh and the tenth.

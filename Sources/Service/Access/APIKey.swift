@@ -77,9 +77,3 @@ private func keyDigest(_ key: String) throws(APIKeyError) -> [UInt8] {
     guard let digest = Array(key.utf8).withUnsafeBytes({ sha256($0) }) else { throw APIKeyError("this machine's policy forbids SHA-256") }
     return digest
 }
-
-private func bytes(hexadecimal text: String) -> [UInt8]? {
-    let digits = text.utf8.compactMap { UInt8(String(UnicodeScalar($0)), radix: 16) }
-    guard digits.count == text.utf8.count, digits.count % 2 == 0 else { return nil }
-    return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
-}

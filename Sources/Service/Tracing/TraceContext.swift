@@ -32,15 +32,8 @@ struct TraceContext: Sendable, Equatable {
 
     /// Lower case alone, as the specification has it.
     private static func bytes(_ text: Substring, count: Int) -> [UInt8]? {
-        let digits = text.utf8.compactMap { byte -> UInt8? in
-            switch byte {
-            case 0x30...0x39: byte - 0x30
-            case 0x61...0x66: byte - 0x61 + 10
-            default: nil
-            }
-        }
-        guard digits.count == text.utf8.count, digits.count == 2 * count else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+        guard text.utf8.count == 2 * count, !text.contains(where: \.isUppercase) else { return nil }
+        return Service.bytes(hexadecimal: text)
     }
 
     /// Random and not all zero.
