@@ -83,29 +83,29 @@ EXCITE_INLINE ISA(sums) ISA(multiply_add)(ISA(sums) sums, ISA(factor) x, ISA(wei
 #endif
 }
 
-/// Where the sums of a block's outputs start.
-EXCITE_INLINE ISA(sums) ISA(start)(const excite_dot_ends *ends, int b, int v) {
-    if (DOT_ELEMENT == excite_bfloat16) return (ISA(sums))0;
-    const char *start = (const char *)ends->start + (size_t)b * ends->weights_stride;
+/// What the sums of a block's outputs start with: the bias, or whole numbers that are packed with the weights.
+EXCITE_INLINE ISA(sums) ISA(start)(const excite_dot_epilogue *e, int32_t block, const char *packed, int v) {
+    const void *start = DOT_ELEMENT == excite_bfloat16 ? (const void *)(e->bias + block * excite_block) : (const void *)packed;
     return ((const ISA(sums) *)start)[v];
 }
 
 /// What becomes of a register of sums: see excite_dot_epilogue.
 EXCITE_INLINE void ISA(finish)(int pixels, const ISA(sums) *sums, const excite_dot_epilogue *e, int32_t block, size_t at, int v,
                                void *output) {
-    const vec bias = ((const vec *)(e->bias + block * excite_block))[v];
     vec y[TILE_PIXELS > 8 ? TILE_PIXELS : 8];
+    UNROLLED for (int p = 0; p < pixels; p++) y[p] = __builtin_convertvector(sums[p], vec);
     if (DOT_ELEMENT == excite_uint8) {
+        const vec bias = ((const vec *)(e->bias + block * excite_block))[v];
         const vec multiplier = ((const vec *)(e->multiplier + block * excite_block))[v];
-        UNROLLED for (int p = 0; p < pixels; p++) y[p] = __builtin_convertvector(sums[p], vec) * multiplier + bias;
-    } else {
-        UNROLLED for (int p = 0; p < pixels; p++) y[p] = __builtin_convertvector(sums[p], vec) + bias;
+        UNROLLED for (int p = 0; p < pixels; p++) y[p] = ISA(fused)(y[p], multiplier, bias);
     }
     const size_t first = at / LANES + (size_t)v;
     if (e->residual) {
         if (DOT_ELEMENT == excite_uint8) {
             const vec multiplier = ((const vec *)(e->residual_multiplier + block * excite_block))[v];
-            UNROLLED for (int p = 0; p < pixels; p++) y[p] += ISA(load)(excite_uint8, e->residual, first + (size_t)(p * VECTORS)) * multiplier;
+            UNROLLED for (int p = 0; p < pixels; p++) {
+                y[p] = ISA(fused)(ISA(load)(excite_uint8, e->residual, first + (size_t)(p * VECTORS)), multiplier, y[p]);
+            }
         } else {
             UNROLLED for (int p = 0; p < pixels; p++) y[p] += ISA(load)(excite_bfloat16, e->residual, first + (size_t)(p * VECTORS));
         }
@@ -114,7 +114,11 @@ EXCITE_INLINE void ISA(finish)(int pixels, const ISA(sums) *sums, const excite_d
     if (e->sums) {
         vec *total = (vec *)(e->sums + block * excite_block) + v;
         vec sum = *total;
-        UNROLLED for (int p = 0; p < pixels; p++) sum += y[p] > low ? y[p] : (vec)low;
+        if (low == -INFINITY) {
+            UNROLLED for (int p = 0; p < pixels; p++) sum += y[p];
+        } else {
+            UNROLLED for (int p = 0; p < pixels; p++) sum += y[p] > low ? y[p] : (vec)low;
+        }
         *total = sum;
     }
     if (e->element == excite_float32) {
@@ -122,10 +126,10 @@ EXCITE_INLINE void ISA(finish)(int pixels, const ISA(sums) *sums, const excite_d
         return;
     }
 #if DOT_KIND == DOT_BFLOAT16
-    const __m512 lowest = _mm512_set1_ps(low);
-    UNROLLED for (int p = 0; p < pixels; p++) {
-        ((__m256i *)output)[first + (size_t)p] = (__m256i)_mm512_cvtneps_pbh(_mm512_max_ps((__m512)y[p], lowest));
+    if (low > -INFINITY) {
+        UNROLLED for (int p = 0; p < pixels; p++) y[p] = y[p] > low ? y[p] : (vec)low;
     }
+    UNROLLED for (int p = 0; p < pixels; p++) ((__m256i *)output)[first + (size_t)p] = (__m256i)_mm512_cvtneps_pbh((__m512)y[p]);
 #else
     ISA(store_pixels)(pixels, DOT_ELEMENT, output, first, y, low);
 #endif
@@ -133,9 +137,10 @@ EXCITE_INLINE void ISA(finish)(int pixels, const ISA(sums) *sums, const excite_d
 
 EXCITE_INLINE void ISA(begin)(int pixels, int blocks, const void *ends, size_t first, ISA(sums) (*sums)[TILE_BLOCKS][VECTORS]) {
     (void)first;
+    const excite_dot_ends *e = ends;
     UNROLLED for (int b = 0; b < blocks; b++) {
         UNROLLED for (int v = 0; v < VECTORS; v++) {
-            const ISA(sums) start = ISA(start)(ends, b, v);
+            const ISA(sums) start = ISA(start)(&e->epilogue, b, (const char *)e->start + (size_t)b * e->weights_stride, v);
             UNROLLED for (int p = 0; p < pixels; p++) sums[p][b][v] = start;
         }
     }
@@ -246,6 +251,8 @@ EXCITE_INLINE void ISA(dense)(const excite_convolution *c, const excite_tile *ti
             .output = epilogue->element == excite_float32 ? (void *)((float *)output + at) : (void *)((ISA(element) *)output + at),
             .output_stride = output_stride,
         };
+        // Neighbouring rows of pixels that follow each other in memory are one.
+        const bool joined = band.line_stride == (size_t)c->output_width * band.step;
         const excite_product product = {
             .planes = planes,
             .kernel_rows = c->kernel_height,
@@ -253,8 +260,8 @@ EXCITE_INLINE void ISA(dense)(const excite_convolution *c, const excite_tile *ti
             .plane_stride = band.plane_stride,
             .row_stride = band.row_stride,
             .input = band.data + (size_t)(group * planes - first_plane) * band.plane_stride,
-            .lines = tile->rows,
-            .width = c->output_width,
+            .lines = joined ? 1 : tile->rows,
+            .width = joined ? tile->rows * c->output_width : c->output_width,
             .step = band.step,
             .line_stride = band.line_stride,
             .weights = weights + excite_dot_start_bytes,
@@ -296,7 +303,7 @@ EXCITE_INLINE void ISA(grouped_tile)(int pixels, int depth, int stride, int v,
                                      const excite_dot_epilogue *epilogue, int32_t block, size_t at, void *output) {
     const int words = depth / CHANNELS_A_WORD;
     ISA(sums) sums[8];
-    const ISA(sums) start = DOT_ELEMENT == excite_bfloat16 ? (ISA(sums))0 : ((const ISA(sums) *)weights)[v];
+    const ISA(sums) start = ISA(start)(epilogue, block, weights, v);
     UNROLLED for (int p = 0; p < pixels; p++) sums[p] = start;
     weights += excite_dot_start_bytes;
     for (int r = 0; r < 3; r++) {

@@ -1,5 +1,5 @@
 // Registers of numbers that lie in memory as float32, bfloat16 or uint8. Included where `vec`, LANES and VECTORS say what a register is.
-// Nothing here is contracted: what is computed between two integers is the same on every instruction set.
+// Nothing here is contracted but where `fused` says so: what is computed between two integers is the same on every instruction set.
 
 #define ivec ISA(ivec)
 typedef int32_t ivec __attribute__((ext_vector_type(LANES), may_alias));
@@ -20,6 +20,9 @@ EXCITE_INLINE vec ISA(of_bits)(ivec bits) {
     __builtin_memcpy(&x, &bits, sizeof x);
     return x;
 }
+
+/// x * y + z, rounded once.
+EXCITE_INLINE vec ISA(fused)(vec x, vec y, vec z) { return __builtin_elementwise_fma(x, y, z); }
 
 /// Register `i` of elements. The element's kind is a constant where this is inlined.
 EXCITE_INLINE vec ISA(load)(excite_element element, const void *data, size_t i) {
@@ -54,9 +57,13 @@ EXCITE_INLINE void ISA(store)(excite_element element, void *data, size_t i, vec 
 EXCITE_INLINE void ISA(store_pixels)(int pixels, excite_element element, void *data, size_t first, const vec *y, float low) {
 #if LANES == 16 && defined(__x86_64__)
     if (element == excite_uint8) {
-        const vec lowest = (vec)(low > 0 ? low : 0);
         __m512i codes[8];
-        UNROLLED for (int p = 0; p < pixels; p++) codes[p] = _mm512_cvtps_epi32((__m512)(y[p] > lowest ? y[p] : lowest));
+        if (low > 0) {
+            UNROLLED for (int p = 0; p < pixels; p++) codes[p] = _mm512_cvtps_epi32((__m512)(y[p] > low ? y[p] : (vec)low));
+        } else {
+            // What is below zero, and NaN, becomes zero where codes are packed.
+            UNROLLED for (int p = 0; p < pixels; p++) codes[p] = _mm512_cvtps_epi32((__m512)y[p]);
+        }
         UNROLLED for (int p = 0; p < pixels; p++) {
             __m128i *to = (__m128i *)data + first + (size_t)p;
             if (p % 4 == 0 && p + 4 <= pixels) {
@@ -65,7 +72,7 @@ EXCITE_INLINE void ISA(store_pixels)(int pixels, excite_element element, void *d
                 const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
                 _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(pair, next)));
             } else if (p >= pixels / 4 * 4) {
-                _mm_store_si128(to, _mm512_cvtusepi32_epi8(codes[p]));
+                _mm_store_si128(to, _mm512_cvtusepi32_epi8(_mm512_max_epi32(codes[p], _mm512_setzero_si512())));
             }
         }
         return;

@@ -100,8 +100,8 @@ EXCITE_INLINE void ISA(gate_block)(excite_element element, bool has_shortcut, co
             const int count = excite_min(4, pixels - i);
             UNROLLED for (int j = 0; j < 4; j++) {
                 const size_t at = first + (size_t)(i + (j < count ? j : 0)) * VECTORS;
-                y[j] = ISA(load)(element, input, at) * factor + shift;
-                if (has_shortcut) y[j] += ISA(load)(element, g->shortcut, at) * by;
+                y[j] = ISA(fused)(ISA(load)(element, input, at), factor, shift);
+                if (has_shortcut) y[j] = ISA(fused)(ISA(load)(element, g->shortcut, at), by, y[j]);
             }
             if (count == 4) ISA(store_pixels)(4, element, output, first + (size_t)i * VECTORS, y, g->low);
             else for (int j = 0; j < count; j++) ISA(store)(element, output, first + (size_t)(i + j) * VECTORS, y[j], g->low);
@@ -122,11 +122,37 @@ void ISA(excite_gate)(excite_element element, const excite_gating *g, int32_t pi
     }
 }
 
+/// Register `to` of the output: a window's average, or its largest; a NaN wins, as in PyTorch. Loops over constants are unrolled where this
+/// is inlined.
+EXCITE_INLINE void ISA(pool_window)(excite_element element, bool average, const void *input, size_t first, size_t row_stride,
+                                    int32_t rows, int32_t columns, vec outside, float area, void *output, size_t to) {
+    if (element == excite_uint8 && !average) {
+        // The largest number has the largest code.
+        ISA(bytes) largest = (ISA(bytes))0;
+        for (int32_t i = 0; i < rows; i++) {
+            const ISA(bytes) *row = (const ISA(bytes) *)input + first + (size_t)i * row_stride;
+            for (int32_t j = 0; j < columns; j++) largest = __builtin_elementwise_max(largest, row[j * VECTORS]);
+        }
+        ((ISA(bytes) *)output)[to] = largest;
+        return;
+    }
+    vec result = average ? outside : (vec)-INFINITY;
+    for (int32_t i = 0; i < rows; i++) {
+        for (int32_t j = 0; j < columns; j++) {
+            const vec value = ISA(load)(element, input, first + (size_t)i * row_stride + (size_t)(j * VECTORS));
+            if (average) result += value;
+            else result = ((value > result) | (value != value)) ? value : result;
+        }
+    }
+    ISA(store)(element, output, to, average ? result / area : result, -INFINITY);
+}
+
 /// One block of one row; `average` is a constant where this is inlined.
 EXCITE_INLINE void ISA(pool_elements)(excite_element element, bool average, const excite_pooling *p, const float *zero, int32_t block,
                                       int32_t y, const void *input, void *output) {
     const int32_t top = excite_max(y * p->stride - p->padding, 0), bottom = excite_min(y * p->stride - p->padding + p->kernel, p->height);
     const int32_t padded_rows = excite_min(p->kernel, p->height + 2 * p->padding - y * p->stride);
+    const size_t row_stride = (size_t)p->width * VECTORS;
     for (int32_t x = 0; x < p->output_width; x++) {
         const int32_t left = excite_max(x * p->stride - p->padding, 0);
         const int32_t right = excite_min(x * p->stride - p->padding + p->kernel, p->width);
@@ -135,16 +161,13 @@ EXCITE_INLINE void ISA(pool_elements)(excite_element element, bool average, cons
         assert(inside > 0);
         const size_t to = excite_at(p->output_height, p->output_width, block, y, x) / LANES;
         for (int v = 0; v < VECTORS; v++) {
-            vec result = average ? ((const vec *)zero)[block * VECTORS + v] * (float)(area - inside) : (vec)-INFINITY;
-            for (int32_t i = top; i < bottom; i++) {
-                const size_t row = excite_at(p->height, p->width, block, i, 0) / LANES + (size_t)v;
-                for (int32_t j = left; j < right; j++) {
-                    const vec value = ISA(load)(element, input, row + (size_t)j * VECTORS);
-                    if (average) result += value;
-                    else result = ((value > result) | (value != value)) ? value : result;
-                }
-            }
-            ISA(store)(element, output, to + (size_t)v, average ? result / (float)area : result, -INFINITY);
+            const vec outside = average ? ((const vec *)zero)[block * VECTORS + v] * (float)(area - inside) : (vec)0;
+            const size_t first = excite_at(p->height, p->width, block, top, left) / LANES + (size_t)v;
+#define POOL_WINDOW(rows, columns) \
+    ISA(pool_window)(element, average, input, first, row_stride, rows, columns, outside, (float)area, output, to + (size_t)v)
+            if (inside == 9 && p->kernel == 3) POOL_WINDOW(3, 3);
+            else POOL_WINDOW(bottom - top, right - left);
+#undef POOL_WINDOW
         }
     }
 }

@@ -81,8 +81,8 @@ static double products(const excite_convolution *c, excite_element element, uint
 static float ended(const excite_dot_epilogue *e, excite_element element, double sum, int32_t o, size_t at) {
     const float residual = e->residual ? loaded(element, e->residual, at) : 0;
     if (element == excite_bfloat16) return (float)(sum + (double)e->bias[o] + (double)residual);
-    const float y = (float)sum * e->multiplier[o] + e->bias[o];
-    return e->residual ? y + residual * e->residual_multiplier[o] : y;
+    const float y = fmaf((float)sum, e->multiplier[o], e->bias[o]);
+    return e->residual ? fmaf(residual, e->residual_multiplier[o], y) : y;
 }
 
 void excite_reference_dot(excite_element element, const excite_convolution *c, uint32_t border,
@@ -136,8 +136,8 @@ void excite_reference_gate(excite_element element, const excite_gating *g, int32
         const float factor = g->gate ? g->factor[channel] * g->gate[channel] : g->factor[channel];
         for (int32_t i = 0; i < pixels; i++) {
             const size_t at = blocked(1, pixels, channel, 0, i);
-            float y = loaded(element, input, at) * factor + (g->shift[channel] - g->zero[channel] * factor);
-            if (g->shortcut) y += loaded(element, g->shortcut, at) * g->shortcut_factor[channel];
+            float y = fmaf(loaded(element, input, at), factor, g->shift[channel] - g->zero[channel] * factor);
+            if (g->shortcut) y = fmaf(loaded(element, g->shortcut, at), g->shortcut_factor[channel], y);
             stored(element, output, at, y > g->low ? y : g->low);
         }
     }

@@ -126,8 +126,8 @@ static inline uint16_t excite_nearest_bfloat16(float x) {
 }
 
 /// What happens to a sum of dot products s between its accumulation and its only store:
-/// y = s * multiplier + bias + residual * residual_multiplier, and not less than `low`. Nothing is contracted, so that a uint8 answer is the
-/// same on every instruction set. Arrays have a number for each output channel (O), rounded up to whole blocks with zeros. The element's own
+/// y = s * multiplier + bias + residual * residual_multiplier, and not less than `low`. A product and the sum that it belongs to are rounded
+/// once on every instruction set, so that a uint8 answer is the same on each. Arrays have a number for each output channel (O), rounded up to whole blocks with zeros. The element's own
 /// scales and zeros are in the multipliers and the bias, and it is rounded to nearest, ties to even, and saturates.
 typedef struct {
     const float *multiplier;  // NULL for bfloat16, where it is 1
@@ -161,8 +161,8 @@ typedef struct {
     excite_activation activation;
 } excite_mapping;
 
-/// y = x * f + (shift - zero * f) + shortcut * shortcut_factor with f = factor * gate, in this order, and not less than `low`. Arrays as in
-/// excite_mapping.
+/// y = x * f + (shift - zero * f) + shortcut * shortcut_factor with f = factor * gate, in this order, and not less than `low`. The products
+/// with x and with the shortcut are rounded once with their sums. Arrays as in excite_mapping.
 typedef struct {
     const float *gate;  // NULL for ones
     const float *factor, *zero, *shift;
