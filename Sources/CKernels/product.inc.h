@@ -89,11 +89,22 @@ EXCITE_INLINE void ISA(multiply_blocks)(int blocks, size_t unrolled, const excit
             .lines = ahead < lines ? ahead_lines : 0,
         };
         ahead += runs * ahead_lines;
-        UNROLLED for (int p = 0; p < TILE_PIXELS; p++) {
-            tile.at[p] = line + (size_t)x * product->step;
-            if (p < pixels && ++x == product->width) {
-                x = 0;
-                line += product->line_stride;
+        if (x == product->width) {
+            x = 0;
+            line += product->line_stride;
+        }
+        if (x + TILE_PIXELS <= product->width) {
+            // Most tiles lie within a row, and need no look at each pixel.
+            UNROLLED for (int p = 0; p < TILE_PIXELS; p++) tile.at[p] = line + (size_t)(x + p) * product->step;
+            x += pixels;
+        } else {
+            UNROLLED for (int p = 0; p < TILE_PIXELS; p++) {
+                if (x == product->width) {
+                    x = 0;
+                    line += product->line_stride;
+                }
+                tile.at[p] = line + (size_t)x * product->step;
+                x += p < pixels;
             }
         }
         switch (pixels) {

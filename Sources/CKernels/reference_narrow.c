@@ -257,7 +257,7 @@ void excite_reference_exact_linear(int32_t outputs, int32_t channels,
                                    float *output) {  // (O)
     for (int32_t o = 0; o < outputs; o++) {
         float sums[4] = {0};
-        for (int32_t c = 0; c < channels; c++) add_in_turns(sums, c, weights[o * channels + c] * input[c]);
+        for (int32_t c = 0; c < channels; c++) sums[c % 4] = fmaf(weights[o * channels + c], input[c], sums[c % 4]);
         output[o] = activated(total_of(sums) + bias[o], activation);
     }
 }
