@@ -25,8 +25,29 @@ struct GoldenLogitsTests {
             golden, kernels: .prepared(instructionSet), onlyGemm: false, threads: instructionSet == Self.instructionSets.last ? 2 : 1)
     }
 
+    private func check(_ test: GoldenCase, kernels: Kernels, onlyGemm: Bool, threads: Int) throws {
+        let golden = try test.golden
+        let (images, channels) = (golden.inputShape[0], golden.inputShape[1])
+        let (height, width) = (golden.inputShape[2], golden.inputShape[3])
+        let plan = try Plan.byFormula(
+            test.configuration, height: height, width: width, kernels: kernels, onlyGemm: onlyGemm, threads: threads)
+        let logits = try plan.logits(formulaImages(images, channels: channels, height: height, width: width), threads: threads)
+        let tolerance = golden.tolerance(isWinograd: plan.summaries.contains { $0.algorithm.hasPrefix("winograd") })
+        for (image, reference) in golden.logits.enumerated() {
+            #expect(reference.count == logits[image].count)
+            let error = zip(logits[image], reference).map { abs(Double($0) - $1) }.max() ?? .infinity
+            #expect(error <= tolerance, "image \(image): off by \(error), allowed \(tolerance)")
+            let best = logits[image].indices.sorted { logits[image][$0] > logits[image][$1] }.prefix(5)
+            #expect(Array(best) == golden.top5[image])
+        }
+    }
+}
+
+// A suite of its own: each suite holds one large network at a time, and this one's need not wait for float32's.
+@Suite("Logits of published networks in bfloat16", .serialized)
+struct GoldenBFloat16Tests {
     @Test(
-        "are PyTorch's in bfloat16, as near as that can be, on every instruction set that has it", arguments: cases,
+        "are PyTorch's, as near as that can be, on every instruction set that has it", arguments: GoldenLogitsTests.cases,
         Kernels.available(for: .bfloat16))
     func bfloat16(_ test: GoldenCase, _ instructionSet: String) throws {
         let golden = try test.golden
@@ -51,23 +72,6 @@ struct GoldenLogitsTests {
             let best = golden.top5[image]
             let margin = (reference[best[0]] - reference[best[1]]) / golden.maxAbs
             if margin > 0.05 { #expect(found.indices.max { found[$0] < found[$1] } == best[0], "image \(image): another first class") }
-        }
-    }
-
-    private func check(_ test: GoldenCase, kernels: Kernels, onlyGemm: Bool, threads: Int) throws {
-        let golden = try test.golden
-        let (images, channels) = (golden.inputShape[0], golden.inputShape[1])
-        let (height, width) = (golden.inputShape[2], golden.inputShape[3])
-        let plan = try Plan.byFormula(
-            test.configuration, height: height, width: width, kernels: kernels, onlyGemm: onlyGemm, threads: threads)
-        let logits = try plan.logits(formulaImages(images, channels: channels, height: height, width: width), threads: threads)
-        let tolerance = golden.tolerance(isWinograd: plan.summaries.contains { $0.algorithm.hasPrefix("winograd") })
-        for (image, reference) in golden.logits.enumerated() {
-            #expect(reference.count == logits[image].count)
-            let error = zip(logits[image], reference).map { abs(Double($0) - $1) }.max() ?? .infinity
-            #expect(error <= tolerance, "image \(image): off by \(error), allowed \(tolerance)")
-            let best = logits[image].indices.sorted { logits[image][$0] > logits[image][$1] }.prefix(5)
-            #expect(Array(best) == golden.top5[image])
         }
     }
 }
