@@ -8,37 +8,30 @@ struct QuantizationTests {
     /// Other networks are drawn with EXCITE_FIRST_SEED in the environment.
     static let seeds = DrawnNetworkTests.seeds
 
-    @Test("drawn at random answer with the same bits on every instruction set, thread count and batch", arguments: seeds)
-    func bits(_ seed: Int) throws {
-        guard let (drawn, _, quantized, folder) = try draw(seed) else { return }
-        defer { withExtendedLifetime(folder) {} }
-        var answers: [[[Float]]] = []
-        for name in Kernels.available {
-            let plan = try quantized.plan(height: drawn.height, width: drawn.width, kernels: .prepared(name), threads: 2)
-            #expect(plan.precision == .int8)
-            // A convolution that stays float32 is contracted where the instruction set can.
-            let isWhole = plan.summaries.allSatisfy { !$0.kind.hasPrefix("convolution") || $0.precision == .int8 }
-            let logits = try plan.logits(drawn.inputs)
-            if isWhole || answers.isEmpty { answers.append(logits) }
-            let alone = try drawn.inputs.map { try plan.logits([$0], threads: 1)[0] }
-            #expect(alone == logits, "\(name), alone and in a batch, in \(drawn.text)")
-        }
-        for answer in answers.dropFirst() { #expect(answer == answers[0], "\(drawn.text)") }
-    }
-
-    /// What rounding does to a network depends on it: some that chance draws take differences of nearly equal numbers, or saturate. A value
-    /// with a wrong scale, zero or place shows in far more.
-    @Test("drawn at random are near to float32's, most of them")
-    func noise() throws {
+    /// They answer with the same bits on every instruction set, thread count and batch. What rounding does to a network depends on it: some
+    /// that chance draws take differences of nearly equal numbers, or saturate. A value with a wrong scale, zero or place shows in far more.
+    @Test("drawn at random answer with the same bits however they are run, and most of them are near to float32's")
+    func drawn() throws {
         var decibels: [Double] = []
         for seed in Self.seeds {
             guard let (drawn, source, quantized, folder) = try draw(seed) else { continue }
             defer { withExtendedLifetime(folder) {} }
             let size = (drawn.height, drawn.width)
+            var answers: [[[Float]]] = []
+            for name in Kernels.available {
+                let plan = try quantized.plan(height: size.0, width: size.1, kernels: .prepared(name), threads: 2)
+                #expect(plan.precision == .int8)
+                // A convolution that stays float32 is contracted where the instruction set can.
+                let isWhole = plan.summaries.allSatisfy { !$0.kind.hasPrefix("convolution") || $0.precision == .int8 }
+                let logits = try plan.logits(drawn.inputs)
+                if isWhole || answers.isEmpty { answers.append(logits) }
+                let alone = try drawn.inputs.map { try plan.logits([$0], threads: 1)[0] }
+                #expect(alone == logits, "\(name), alone and in a batch, in \(drawn.text)")
+            }
+            for answer in answers.dropFirst() { #expect(answer == answers[0], "\(drawn.text)") }
             let exact = try source.plan(height: size.0, width: size.1, kernels: .prepared(), threads: 2).logits(drawn.inputs)
             guard exact.joined().contains(where: { $0 != 0 && $0.isFinite }) else { continue }
-            let found = try quantized.plan(height: size.0, width: size.1, kernels: .prepared(), threads: 2).logits(drawn.inputs)
-            decibels.append(signalToNoise(found, exact))
+            decibels.append(signalToNoise(answers[0], exact))
         }
         decibels.sort()
         #expect(decibels.count >= Self.seeds.count * 95 / 100)
