@@ -79,8 +79,8 @@ struct FeatureTests {
         if precision == .int8 {
             try Quantizer.quantized(source, on: images).write(to: folder.path("int8"))
             source = try ModelSource(folder: folder.path("int8"))
-            weight = weight.map(\.roundedToBFloat16)
         }
+        if precision != .float32 { weight.roundToBFloat16(rows: bias.count) }
         let plan = try source.plan(precision: precision, kernels: .prepared(name), threads: 2)
         #expect(plan.precision == precision && plan.featureCount == 64)
         let session = try Session(plan: plan, threads: 2, largestBatch: images.count)

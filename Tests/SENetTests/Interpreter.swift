@@ -8,8 +8,9 @@ import Foundation
 /// bfloat16 may be off.
 struct Interpreter<Scalar: BinaryFloatingPoint> {
     /// The convolutions that round what they read, and their weights, to bfloat16. What they make is kept in it, and so is what is made of
-    /// that other than sums and vectors. What norms and activations make of a value is rounded where it is read, as a plan fuses them.
-    var inBFloat16: Set<String> = []
+    /// that other than sums and vectors. What norms and activations make of a value is rounded where it is read, as a plan fuses them. A
+    /// classifier rounds its weights. Nil where nothing is rounded.
+    var inBFloat16: Set<String>?
     /// Rounds up or down by chance, more often to what is nearer: as far off as any way to round may be.
     var seed: UInt64 = 0
 
@@ -46,14 +47,15 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
         var values = [Network.input: Value(shape) { Scalar(image[($0 * height + $1) * width + $2]) }]
         for operation in network.operations {
             let inputs = operation.inputs.compactMap { values[$0] }
-            values[operation.name] = evaluate(operation, inputs, try operation.outputShape(inputs.map(\.shape)))
+            values[operation.name] = evaluate(
+                operation, inputs, try operation.outputShape(inputs.map(\.shape)), isLast: operation.name == network.output)
         }
         let output = values[network.output]
         return (output?.isBFloat16 == true ? output?.rounded(seed) : output)?.elements.map { Double($0) } ?? []
     }
 
-    private func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ shape: Shape) -> Value {
-        let isBFloat16 = inBFloat16.contains(operation.name)
+    private func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ shape: Shape, isLast: Bool) -> Value {
+        let isBFloat16 = inBFloat16?.contains(operation.name) == true
         var (inputs, keepsBFloat16) = (inputs, inputs.contains(where: \.isBFloat16))
         switch operation.kind {
         case .batchNorm, .activation: break
@@ -67,18 +69,22 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
             inputs = inputs.map { $0.isBFloat16 ? $0.rounded(seed) : $0 }
             keepsBFloat16 = false
         }
-        var value = Self.evaluate(operation, inputs, rounding: isBFloat16 ? seed : nil, shape)
+        let isClassifier = if case .linear = operation.kind { isLast } else { false }
+        let roundsWeights = isBFloat16 || inBFloat16 != nil && isClassifier
+        var value = Self.evaluate(operation, inputs, rounding: roundsWeights ? seed : nil, shape)
         value.isBFloat16 = keepsBFloat16
         return value
     }
 
     private static func evaluate(_ operation: SENet.Operation, _ inputs: [Value], rounding seed: UInt64?, _ shape: Shape) -> Value {
         let x = inputs[0]
-        var tensors = operation.parameters.map { WeightFormula.values($0).map { Scalar($0) } }
+        let tensors = operation.parameters.map { parameter in
+            let values = WeightFormula.values(parameter).map { Scalar($0) }
+            guard let seed, parameter.shape.count > 1 else { return values }
+            return values.map { Scalar(Float($0).roundedToBFloat16(seed)) }
+        }
         switch operation.kind {
-        case .convolution(let convolution):
-            if let seed { tensors[0] = tensors[0].map { Scalar(Float($0).roundedToBFloat16(seed)) } }
-            return convolve(x, convolution, tensors, shape)
+        case .convolution(let convolution): return convolve(x, convolution, tensors, shape)
         case .batchNorm(let norm):
             return x.map { c, x in
                 (x - tensors[2][c]) / (tensors[3][c] + Scalar(norm.epsilon)).squareRoot() * tensors[0][c] + tensors[1][c]

@@ -110,7 +110,7 @@ struct PlanTests {
     func tensors() throws {
         let network = try Configuration.small().network
         var fused = try Fusion.fuse(network.resolved(height: 64, width: 64))
-        let steps = StepChoice(kernels: try .prepared(), onlyGemm: false, isExact: false).steps(of: &fused)
+        let steps = StepChoice(kernels: try .prepared(), onlyGemm: false, precision: .float32).steps(of: &fused)
         func message(_ steps: [any Step]) -> String? {
             let error = #expect(throws: ModelError.self) { try PackedWeights(steps, of: network, from: .madeUp, threads: 1) }
             return error?.description

@@ -80,15 +80,7 @@ extension DotConvolutionStep {
             pack(integers, try checkpoint.scales(scale), try checkpoint.floats(bias), to: numbers)
         } else {
             var (weight, bias) = try checkpoint.folded(fused.tensors, norm: fused.norm)
-            let row = weight.count / Int(shape.outputs)
-            weight.withUnsafeMutableBufferPointer { weight in
-                for start in stride(from: 0, to: weight.count, by: row) {
-                    var feedback = ErrorFeedback()
-                    for index in start..<start + row {
-                        weight[index] = feedback.round(weight[index], limit: .infinity) { $0.roundedToBFloat16 }
-                    }
-                }
-            }
+            weight.roundToBFloat16(rows: Int(shape.outputs))
             kernels.table.pointee.pack(&shape, 0, Int32(outputShape.blocks), weight, weights)
             numbers.update(from: bias, count: bias.count)
         }

@@ -6,8 +6,9 @@ struct LinearStep: WeightedStep {
     let layer: LinearTensors
     /// Set if the input is sums, whose mean is the vector.
     let mean: Mean?
-    /// Whether it is computed without contraction, and its weights are held in bfloat16: read once an image, they are what it waits for.
-    let isExact: Bool
+    /// Whether its weights are held in bfloat16: read once an image, they are what it waits for. Each product and its sum
+    /// are then rounded once on every instruction set.
+    let holdsBFloat16: Bool
     let activation: Activation?
     let input: ValueID
     let output: ValueID
@@ -43,7 +44,7 @@ struct LinearStep: WeightedStep {
         let (weights, bias) = (frame.weights, frame.floatWeights(packedFloats))
         let (first, count) = (Int32(block), Int32(min(blocks, outputs.blocks - block)))
         let (inputs, activation) = (Int32(inputs), excite_activation(activation))
-        if isExact {
+        if holdsBFloat16 {
             kernels.exact_linear(vector, inputs, weights, bias, activation, first, count, frame.floats(output))
         } else {
             kernels.linear(vector, inputs, weights, bias, activation, first, count, frame.floats(output))
@@ -54,7 +55,7 @@ struct LinearStep: WeightedStep {
     func numbers(of output: Int, in frame: Frame) -> (weights: [Float], bias: Float) {
         let weights = (0..<inputs).map { input in
             let at = (output / Shape.block * inputs + input) * Shape.block + output % Shape.block
-            return isExact
+            return holdsBFloat16
                 ? Float(bitPattern: UInt32(frame.weights.assumingMemoryBound(to: UInt16.self)[at]) << 16) : frame.floatWeights()[at]
         }
         return (weights, frame.floatWeights(packedFloats)[output])
@@ -63,7 +64,7 @@ struct LinearStep: WeightedStep {
     var tensors: [Parameter] { layer.all }
 
     /// What the packed weights take, in floats and whole cache lines.
-    private var packedFloats: Int { (outputs.blockedCount * inputs / (isExact ? 2 : 1)).roundedUp(toMultipleOf: Shape.block) }
+    private var packedFloats: Int { (outputs.blockedCount * inputs / (holdsBFloat16 ? 2 : 1)).roundedUp(toMultipleOf: Shape.block) }
 
     /// The weight, the bias in whole blocks, then the mean's factors.
     var weightBytes: Int {
@@ -71,8 +72,10 @@ struct LinearStep: WeightedStep {
     }
 
     func pack(from checkpoint: Checkpoint, to weights: UnsafeMutableRawPointer) throws(ModelError) {
-        let element = isExact ? excite_bfloat16 : excite_float32
-        excite_pack_linear(element, Int32(outputs.channels), Int32(inputs), try checkpoint.floats(layer.weight), weights)
+        var weight = try checkpoint.floats(layer.weight)
+        if holdsBFloat16 { weight.roundToBFloat16(rows: outputs.channels) }
+        excite_pack_linear(
+            holdsBFloat16 ? excite_bfloat16 : excite_float32, Int32(outputs.channels), Int32(inputs), weight, weights)
         let numbers = weights.assumingMemoryBound(to: Float.self) + packedFloats
         let bias = try checkpoint.floats(layer.bias)
         numbers.update(from: bias, count: bias.count)

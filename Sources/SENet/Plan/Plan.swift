@@ -79,7 +79,7 @@ public final class Plan: Sendable {
         try kernels.require(precision)
         var fused = try Lowering.lower(
             Fusion.fuse(network.resolved(height: origin.height, width: origin.width)), to: precision, origin.quantization)
-        let steps = StepChoice(kernels: kernels, onlyGemm: origin.onlyGemm, isExact: precision == .int8).steps(of: &fused)
+        let steps = StepChoice(kernels: kernels, onlyGemm: origin.onlyGemm, precision: precision).steps(of: &fused)
         memory = try MemoryPlan(fused)
         weights = try PackedWeights(steps, of: precision == .int8 ? nil : network, from: checkpoint, threads: threads)
         networkName = network.name

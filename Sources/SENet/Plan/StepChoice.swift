@@ -5,8 +5,9 @@ struct StepChoice {
     let kernels: Kernels
     /// Computes every float32 convolution by im2col and OpenBLAS.
     let onlyGemm: Bool
+    let precision: Precision
     /// Whether whatever is no convolution is computed without contraction, as 8-bit codes ask for.
-    let isExact: Bool
+    private var isExact: Bool { precision == .int8 }
 
     /// A convolution's sums get as many bands as its algorithm has.
     func steps(of network: inout FusedNetwork) -> [any Step] {
@@ -49,9 +50,11 @@ struct StepChoice {
         case .mean(let pixels):
             return MeanStep(name: name, channels: shape.channels, mean: mean(of: from, pixels), input: input, output: output)
         case .linear(let tensors, let pixels, let activation):
+            // In bfloat16 the gates' layers stay what they are: with rounded ones a network of the golden ones takes another class for its first.
+            let holdsBFloat16 = isExact || precision == .bfloat16 && output == network.output
             return LinearStep(
-                name: name, layer: tensors, mean: pixels.map { mean(of: from, $0) }, isExact: isExact, activation: activation, input: input,
-                output: output)
+                name: name, layer: tensors, mean: pixels.map { mean(of: from, $0) }, holdsBFloat16: holdsBFloat16,
+                activation: activation, input: input, output: output)
         case .scale(let gate, let shortcut, let activation):
             return isEncoded
                 ? GatingStep(

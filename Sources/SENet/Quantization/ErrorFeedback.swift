@@ -22,3 +22,18 @@ extension Float {
     /// The nearest bfloat16, ties to even; not for NaN.
     var roundedToBFloat16: Float { Float(bitPattern: UInt32(excite_nearest_bfloat16(self)) << 16) }
 }
+
+extension [Float] {
+    /// Rounds weights (rows, terms) to bfloat16, each row so that its sum stays what it was; those that are bfloat16 stay.
+    mutating func roundToBFloat16(rows: Int) {
+        let terms = count / rows
+        withUnsafeMutableBufferPointer { weights in
+            for start in stride(from: 0, to: weights.count, by: terms) {
+                var feedback = ErrorFeedback()
+                for index in start..<start + terms {
+                    weights[index] = feedback.round(weights[index], limit: .infinity) { $0.roundedToBFloat16 }
+                }
+            }
+        }
+    }
+}

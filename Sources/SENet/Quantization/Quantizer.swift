@@ -276,7 +276,10 @@ public struct QuantizedModel {
             switch contents {
             case .integers(let integers): try writer.append(elements: integers)
             case .floats(let floats): try writer.append(elements: floats)
-            case .kept(as: .bfloat16): try writer.append(elements: try checkpoint.floats(parameter).map(excite_nearest_bfloat16))
+            case .kept(as: .bfloat16):
+                var weight = try checkpoint.floats(parameter)
+                weight.roundToBFloat16(rows: parameter.shape[0])
+                try writer.append(elements: weight.map(excite_nearest_bfloat16))
             case .kept: try writer.append(elements: try checkpoint.floats(parameter))
             }
         }
