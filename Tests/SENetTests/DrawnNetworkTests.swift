@@ -109,7 +109,13 @@ extension DrawnNetwork {
 
     /// In Double, but for the roundings to bfloat16 where the plan has them, several times with others.
     fileprivate func rounded(_ image: [Float], as plan: Plan) throws -> [[Double]] {
-        let names = plan.steps.compactMap { ($0 as? DotConvolutionStep)?.fused.name }
+        let names = plan.steps.compactMap { step in
+            switch step {
+            case let step as DotConvolutionStep: step.fused.tensors.weight.name
+            case let step as LinearStep: step.holdsBFloat16 ? step.layer.weight.name : nil
+            default: nil
+            }
+        }
         return try (0..<6).map { seed in
             try Interpreter<Double>(inBFloat16: Set(names), seed: seed).logits(of: network, image, height: height, width: width)
         }

@@ -7,10 +7,10 @@ import Foundation
 /// In Double it is the reference; in Float it says how far plain float32 arithmetic is off; with bfloat16's roundings, how far a plan in
 /// bfloat16 may be off.
 struct Interpreter<Scalar: BinaryFloatingPoint> {
-    /// The convolutions that round what they read, and their weights, to bfloat16. What they make is kept in it, and so is what is made of
-    /// that other than sums and vectors. What norms and activations make of a value is rounded where it is read, as a plan fuses them. A
-    /// classifier rounds its weights. Nil where nothing is rounded.
-    var inBFloat16: Set<String>?
+    /// The tensors rounded to bfloat16. A convolution with such weights rounds what it reads, too. What it makes is kept in bfloat16, and
+    /// so is what is made of that other than sums and vectors. What norms and activations make of a value is rounded where it is read, as
+    /// a plan fuses them.
+    var inBFloat16: Set<String> = []
     /// Rounds up or down by chance, more often to what is nearer: as far off as any way to round may be.
     var seed: UInt64 = 0
 
@@ -47,15 +47,14 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
         var values = [Network.input: Value(shape) { Scalar(image[($0 * height + $1) * width + $2]) }]
         for operation in network.operations {
             let inputs = operation.inputs.compactMap { values[$0] }
-            values[operation.name] = evaluate(
-                operation, inputs, try operation.outputShape(inputs.map(\.shape)), isLast: operation.name == network.output)
+            values[operation.name] = evaluate(operation, inputs, try operation.outputShape(inputs.map(\.shape)))
         }
         let output = values[network.output]
         return (output?.isBFloat16 == true ? output?.rounded(seed) : output)?.elements.map { Double($0) } ?? []
     }
 
-    private func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ shape: Shape, isLast: Bool) -> Value {
-        let isBFloat16 = inBFloat16?.contains(operation.name) == true
+    private func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ shape: Shape) -> Value {
+        let isBFloat16 = operation.parameters.contains { inBFloat16.contains($0.name) }
         var (inputs, keepsBFloat16) = (inputs, inputs.contains(where: \.isBFloat16))
         switch operation.kind {
         case .batchNorm, .activation: break
@@ -69,20 +68,17 @@ struct Interpreter<Scalar: BinaryFloatingPoint> {
             inputs = inputs.map { $0.isBFloat16 ? $0.rounded(seed) : $0 }
             keepsBFloat16 = false
         }
-        let isClassifier = if case .linear = operation.kind { isLast } else { false }
-        let roundsWeights = isBFloat16 || inBFloat16 != nil && isClassifier
-        var value = Self.evaluate(operation, inputs, rounding: roundsWeights ? seed : nil, shape)
+        let tensors = operation.parameters.map { parameter in
+            let values = WeightFormula.values(parameter).map { Scalar($0) }
+            return inBFloat16.contains(parameter.name) ? values.map { Scalar(Float($0).roundedToBFloat16(seed)) } : values
+        }
+        var value = Self.evaluate(operation, inputs, tensors, shape)
         value.isBFloat16 = keepsBFloat16
         return value
     }
 
-    private static func evaluate(_ operation: SENet.Operation, _ inputs: [Value], rounding seed: UInt64?, _ shape: Shape) -> Value {
+    private static func evaluate(_ operation: SENet.Operation, _ inputs: [Value], _ tensors: [[Scalar]], _ shape: Shape) -> Value {
         let x = inputs[0]
-        let tensors = operation.parameters.map { parameter in
-            let values = WeightFormula.values(parameter).map { Scalar($0) }
-            guard let seed, parameter.shape.count > 1 else { return values }
-            return values.map { Scalar(Float($0).roundedToBFloat16(seed)) }
-        }
         switch operation.kind {
         case .convolution(let convolution): return convolve(x, convolution, tensors, shape)
         case .batchNorm(let norm):

@@ -16,24 +16,28 @@ private final class Collector: Sendable {
 
     private let posts = Monitor<[Post]>([])
     private let status: Monitor<Int>
+    /// What a stalled collector owes an answer.
+    private let owed = Monitor<[Responder]>([])
     let server: Server
 
     init(status: Int = 200, stall: Bool = false) throws {
-        let (posts, answers) = (posts, Monitor(status))
+        let (posts, owed, answers) = (posts, owed, Monitor(status))
         self.status = answers
         var configuration = ServerConfiguration()
         configuration.port = 0
-        let held = Monitor<[Responder]>([])
         server = try Server(
             configuration: configuration, render: { refusal, _ in Response(status: refusal.status) }, refusal: { _ in nil },
             handle: { request, responder in
                 posts.withLock { $0.append(Post(head: request.head, body: request.parts.first?.withBytes { Array($0) } ?? [])) }
-                if stall { return held.withLock { $0.append(responder) } }
+                if stall { return owed.withLock { $0.append(responder) } }
                 responder.respond(Response(status: answers.withLock { $0 }, contentType: "application/json", text: "{}"))
             }, completed: { _ in })
     }
 
-    deinit { server.stop() }
+    deinit {
+        server.stop()
+        owed.withLock { $0 = [] }
+    }
 
     var environment: [String: String] { ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(server.port)"] }
 
