@@ -97,14 +97,31 @@ struct ThreadTeamTests {
         defer { taken.deallocate() }
         taken.initialize(repeating: 0, count: items)
         for _ in 0..<20 {
-            team.perform { _ in
+            team.perform { thread in
                 for _ in 0..<5 {
-                    while case let ticket = team.takeTicket(), ticket < items { taken[ticket] += 1 }
+                    while let ticket = team.takeTicket(of: items, thread: thread) { taken[ticket] += 1 }
                     team.barrier()
                 }
             }
         }
         #expect((0..<items).allSatisfy { taken[$0] == 100 })
+    }
+
+    @Test("gives a thread the same tickets in each round, unless others have taken them")
+    func sameTickets() throws {
+        let team = try ThreadTeam(count: 3)
+        var first = [[Int?]](repeating: [], count: 3)
+        first.withUnsafeMutableBufferPointer { buffer in
+            nonisolated(unsafe) let first = buffer
+            team.perform { thread in
+                for _ in 0..<4 {
+                    first[thread].append(team.takeTicket(of: 100, thread: thread))
+                    team.barrier()
+                }
+            }
+        }
+        #expect(first == [[0, 0, 0, 0], [33, 33, 33, 33], [66, 66, 66, 66]])
+        #expect((0..<3).map { _ in team.takeTicket(of: 2, thread: 1) } == [0, 1, nil])
     }
 
     @Test("runs the body once on each thread")

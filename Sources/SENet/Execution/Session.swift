@@ -73,8 +73,8 @@ public final class Session {
 
     /// Calls `body` for each of the first `images` images with its index and its input, on all threads of the team.
     public func fill(images: Int, _ body: (Int, UnsafeMutableBufferPointer<Float>) -> Void) {
-        team.perform { _ in
-            while case let index = team.takeTicket(), index < images { body(index, input(index)) }
+        team.perform { thread in
+            while let index = team.takeTicket(of: images, thread: thread) { body(index, input(index)) }
         }
     }
 
@@ -167,7 +167,7 @@ public final class Session {
         let step = plan.steps[index]
         let (items, count) = (step.items, images.count)
         plan.memory.offsets.withUnsafeBufferPointer { offsets in
-            while case let ticket = team.takeTicket(), ticket < items * count {
+            while let ticket = team.takeTicket(of: items * count, thread: thread) {
                 let (item, image) = step.isWeightBound ? (ticket / count, ticket % count) : (ticket % items, ticket / items)
                 step.run(item, in: frame(step: index, image: images.lowerBound + image, offsets, thread: thread))
             }

@@ -14,13 +14,15 @@ final class ThreadTeam: @unchecked Sendable {
     private let run = Atomic<Int>(0)
     private let arrived = Atomic<Int>(0)
     private let phase = Atomic<Int>(0)
-    private let ticket = Atomic<Int>(0)
+    private let shares: UnsafeMutablePointer<Share>  // (count)
     private let stopping = Atomic<Bool>(false)
     private let sleepers = Sleepers()
 
     /// - Throws: `ModelError.engine` if the system refuses a thread.
     init(count: Int) throws(ModelError) {
         self.count = max(1, count)
+        shares = .allocate(capacity: self.count)
+        for thread in 0..<self.count { (shares + thread).initialize(to: Share()) }
         // The threads hold the team's memory without owning the team: `deinit` ends and joins them.
         let team = Unmanaged.passUnretained(self)
         do throws(ThreadError) {
@@ -33,7 +35,11 @@ final class ThreadTeam: @unchecked Sendable {
         }
     }
 
-    deinit { stop() }
+    deinit {
+        stop()
+        shares.deinitialize(count: count)
+        shares.deallocate()
+    }
 
     private func stop() {
         stopping.store(true, ordering: .sequentiallyConsistent)
@@ -59,11 +65,11 @@ final class ThreadTeam: @unchecked Sendable {
 
     /// Waits until every thread of the team is here, and starts the next round of `takeTicket`.
     func barrier() {
-        guard count > 1 else { return ticket.store(0, ordering: .relaxed) }
+        guard count > 1 else { return shares[0].taken.store(0, ordering: .relaxed) }
         let current = phase.load(ordering: .acquiring)
         if arrived.add(1, ordering: .sequentiallyConsistent).newValue == count {
             arrived.store(0, ordering: .relaxed)
-            ticket.store(0, ordering: .relaxed)
+            for thread in 0..<count { shares[thread].taken.store(0, ordering: .relaxed) }
             phase.store(current &+ 1, ordering: .sequentiallyConsistent)
             sleepers.wake()
         } else {
@@ -71,8 +77,20 @@ final class ThreadTeam: @unchecked Sendable {
         }
     }
 
-    /// 0, 1, 2, … since the last barrier, each to one thread only.
-    func takeTicket() -> Int { ticket.add(1, ordering: .relaxed).oldValue }
+    /// One of 0, 1, …, `tickets` - 1, each to one thread only since the last barrier; nil if none is left. All threads ask for as many.
+    ///
+    /// A thread first takes its own share, neighbours that are the same ones in each round: it finds in its cache what it made in the round
+    /// before. Then it takes what others have not begun.
+    func takeTicket(of tickets: Int, thread: Int) -> Int? {
+        for other in 0..<count {
+            let owner = (thread + other) % count
+            let (first, end) = (tickets * owner / count, tickets * (owner + 1) / count)
+            guard first + shares[owner].taken.load(ordering: .relaxed) < end else { continue }
+            let ticket = first + shares[owner].taken.add(1, ordering: .relaxed).oldValue
+            if ticket < end { return ticket }
+        }
+        return nil
+    }
 
     private func main(_ index: Int) {
         var seen = 0
@@ -86,6 +104,13 @@ final class ThreadTeam: @unchecked Sendable {
             barrier()
         }
     }
+}
+
+/// A thread's part of a round's tickets. Two cache lines, which are fetched together, so that nobody waits for another's.
+private struct Share: ~Copyable {
+    /// How many anybody has taken, or has tried to when none was left.
+    let taken = Atomic<Int>(0)
+    private let padding = InlineArray<15, Int>(repeating: 0)
 }
 
 /// Threads that wait for a condition: first spinning, because the parts of a layer end within microseconds of each other, then asleep.

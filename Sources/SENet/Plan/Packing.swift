@@ -24,8 +24,8 @@ struct PackedWeights: Sendable {
         let memory = try AlignedMemory(byteCount: byteCount)
         let failure = Mutex<ModelError?>(nil)
         let team = try ThreadTeam(count: threads)
-        team.perform { [offsets] _ in
-            while case let index = team.takeTicket(), index < weighted.count {
+        team.perform { [offsets] thread in
+            while let index = team.takeTicket(of: weighted.count, thread: thread) {
                 do throws(ModelError) {
                     try weighted[index]?.pack(from: checkpoint, to: memory.start + offsets[index])
                 } catch {
