@@ -35,19 +35,19 @@ EXCITE_INLINE void ISA(affine_block)(excite_activation activation, bool scaled,
 void ISA(excite_affine)(const float *input,   // (C/16, pixels, 16)
                         const float *factor,  // (C) or NULL
                         const float *shift,   // (C) or NULL
-                        excite_activation activation, int32_t channels, int32_t pixels, int32_t block, int32_t blocks,
+                        excite_activation activation, int32_t channels, int32_t pixels, const excite_span *span,
                         float *output) {  // (C/16, pixels, 16)
-    assert(pixels > 0 && block >= 0 && blocks > 0 && block + blocks <= excite_blocks(channels) && !factor == !shift);
+    assert(excite_is_span(span, pixels) && span->block + span->blocks <= excite_blocks(channels) && !factor == !shift);
     assert(excite_is_aligned(input) && excite_is_aligned(factor) && excite_is_aligned(shift) && excite_is_aligned(output));
-    for (int32_t b = block; b < block + blocks; b++) {
-        const size_t at = (size_t)b * (size_t)pixels * excite_block;
+    for (int32_t b = span->block; b < span->block + span->blocks; b++) {
+        const size_t at = excite_at(1, pixels, b, 0, span->first);
         const float *in = input + at, *by = factor ? factor + b * excite_block : NULL, *plus = shift ? shift + b * excite_block : NULL;
         const int32_t left = excite_min(channels - b * excite_block, excite_block);
         float *out = output + at;
 #define CASE(name) \
     case excite_activation_##name: \
-        if (factor) ISA(affine_block)(excite_activation_##name, true, in, by, plus, left, pixels, out); \
-        else ISA(affine_block)(excite_activation_##name, false, in, by, plus, left, pixels, out); \
+        if (factor) ISA(affine_block)(excite_activation_##name, true, in, by, plus, left, span->count, out); \
+        else ISA(affine_block)(excite_activation_##name, false, in, by, plus, left, span->count, out); \
         break
         switch (activation) {
             CASE(none);

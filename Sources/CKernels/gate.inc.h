@@ -78,23 +78,23 @@ EXCITE_INLINE void ISA(scale_block)(const float *input,     // (pixels, 16)
     }
 }
 
-void ISA(excite_scale)(const float *input,     // (blocks, pixels, 16)
-                       const float *gate,      // (blocks, 16)
-                       const float *shortcut,  // (blocks, pixels, 16) or NULL
-                       excite_activation activation, int32_t pixels, int32_t blocks,
-                       float *output) {  // (blocks, pixels, 16)
-    assert(pixels > 0 && blocks > 0 && excite_is_simple(activation));
+void ISA(excite_scale)(const float *input,     // (C/16, pixels, 16)
+                       const float *gate,      // (C)
+                       const float *shortcut,  // (C/16, pixels, 16) or NULL
+                       excite_activation activation, int32_t pixels, const excite_span *span,
+                       float *output) {  // (C/16, pixels, 16)
+    assert(excite_is_span(span, pixels) && excite_is_simple(activation));
     assert(excite_is_aligned(input) && excite_is_aligned(gate) && excite_is_aligned(shortcut) && excite_is_aligned(output));
     const bool relu = activation == excite_activation_relu;
-    for (int32_t block = 0; block < blocks; block++) {
-        const size_t at = (size_t)block * (size_t)pixels * excite_block;
+    for (int32_t block = span->block; block < span->block + span->blocks; block++) {
+        const size_t at = excite_at(1, pixels, block, 0, span->first);
         const float *factor = gate + block * excite_block;
         if (shortcut) {
-            if (relu) ISA(scale_block)(input + at, factor, shortcut + at, true, true, pixels, output + at);
-            else ISA(scale_block)(input + at, factor, shortcut + at, true, false, pixels, output + at);
+            if (relu) ISA(scale_block)(input + at, factor, shortcut + at, true, true, span->count, output + at);
+            else ISA(scale_block)(input + at, factor, shortcut + at, true, false, span->count, output + at);
         } else {
-            if (relu) ISA(scale_block)(input + at, factor, NULL, false, true, pixels, output + at);
-            else ISA(scale_block)(input + at, factor, NULL, false, false, pixels, output + at);
+            if (relu) ISA(scale_block)(input + at, factor, NULL, false, true, span->count, output + at);
+            else ISA(scale_block)(input + at, factor, NULL, false, false, span->count, output + at);
         }
     }
 }

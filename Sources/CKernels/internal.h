@@ -45,3 +45,8 @@ EXCITE_INLINE bool excite_is_tile(const excite_tile *tile, int32_t height, int32
     return tile->row >= 0 && tile->rows > 0 && tile->row + tile->rows <= height && tile->block >= 0 && tile->blocks > 0
         && tile->block + tile->blocks <= blocks;
 }
+
+/// Whether a span lies within an image of `pixels` pixels.
+EXCITE_INLINE bool excite_is_span(const excite_span *span, int32_t pixels) {
+    return span->first >= 0 && span->count > 0 && span->first + span->count <= pixels && span->block >= 0 && span->blocks > 0;
+}

@@ -23,26 +23,28 @@ EXCITE_INLINE vec ISA(exactly_activated)(vec x, excite_activation activation) {
     case excite_uint8: function(excite_uint8, __VA_ARGS__); break;            \
     }
 
-EXCITE_INLINE void ISA(map_block)(excite_element from, excite_element to, const excite_mapping *m, int32_t block, int32_t pixels,
+/// `count` pixels of one block, the first of them `at` elements from the image's start.
+EXCITE_INLINE void ISA(map_block)(excite_element from, excite_element to, const excite_mapping *m, int32_t block, size_t at, int32_t count,
                                   const void *input, void *output) {
     for (int v = 0; v < VECTORS; v++) {
-        const size_t channels = (size_t)(block * VECTORS + v), first = (size_t)block * (size_t)pixels * VECTORS + (size_t)v;
+        const size_t channels = (size_t)(block * VECTORS + v), first = at / LANES + (size_t)v;
         const vec factor = ((const vec *)m->factor)[channels], shift = ((const vec *)m->shift)[channels];
         const vec to_factor = ((const vec *)m->to_factor)[channels], to_shift = ((const vec *)m->to_shift)[channels];
-        for (int32_t i = 0; i < pixels; i++) {
-            const size_t at = first + (size_t)i * VECTORS;
-            const vec y = ISA(exactly_activated)(ISA(load)(from, input, at) * factor + shift, m->activation);
-            ISA(store)(to, output, at, y * to_factor + to_shift, -INFINITY);
+        for (int32_t i = 0; i < count; i++) {
+            const size_t pixel = first + (size_t)i * VECTORS;
+            const vec y = ISA(exactly_activated)(ISA(load)(from, input, pixel) * factor + shift, m->activation);
+            ISA(store)(to, output, pixel, y * to_factor + to_shift, -INFINITY);
         }
     }
 }
 
-void ISA(excite_map)(const excite_mapping *m, int32_t pixels, int32_t block, int32_t blocks,
+void ISA(excite_map)(const excite_mapping *m, int32_t pixels, const excite_span *span,
                      const void *input,  // (C/16, pixels, 16)
                      void *output) {     // (C/16, pixels, 16)
-    assert(pixels > 0 && block >= 0 && blocks > 0 && m->factor && m->shift && m->to_factor && m->to_shift);
-    for (int32_t b = block; b < block + blocks; b++) {
-#define MAP_FROM(from, to) ISA(map_block)(from, to, m, b, pixels, input, output)
+    assert(excite_is_span(span, pixels) && m->factor && m->shift && m->to_factor && m->to_shift);
+    for (int32_t b = span->block; b < span->block + span->blocks; b++) {
+        const size_t at = excite_at(1, pixels, b, 0, span->first);
+#define MAP_FROM(from, to) ISA(map_block)(from, to, m, b, at, span->count, input, output)
         switch (m->to) {
         case excite_float32: FOR_ELEMENT(m->from, MAP_FROM, excite_float32) break;
         case excite_bfloat16: FOR_ELEMENT(m->from, MAP_FROM, excite_bfloat16) break;
@@ -85,39 +87,40 @@ void ISA(excite_interleave_pixels)(excite_element element, const float *factor, 
 #undef INTERLEAVE
 }
 
-/// One block; `has_shortcut` is a constant where this is inlined.
-EXCITE_INLINE void ISA(gate_block)(excite_element element, bool has_shortcut, const excite_gating *g, int32_t block, int32_t pixels,
-                                   const void *input, void *output) {
+/// As map_block; `has_shortcut` is a constant where this is inlined.
+EXCITE_INLINE void ISA(gate_block)(excite_element element, bool has_shortcut, const excite_gating *g, int32_t block, size_t at,
+                                   int32_t count, const void *input, void *output) {
     for (int v = 0; v < VECTORS; v++) {
-        const size_t channels = (size_t)(block * VECTORS + v), first = (size_t)block * (size_t)pixels * VECTORS + (size_t)v;
+        const size_t channels = (size_t)(block * VECTORS + v), first = at / LANES + (size_t)v;
         vec factor = ((const vec *)g->factor)[channels], by = (vec)0;
         if (g->gate) factor *= ((const vec *)g->gate)[channels];
         const vec shift = ((const vec *)g->shift)[channels] - ((const vec *)g->zero)[channels] * factor;
         if (has_shortcut) by = ((const vec *)g->shortcut_factor)[channels];
         // Four pixels at a time: four registers of codes are stored as one.
-        for (int32_t i = 0; i < pixels; i += 4) {
+        for (int32_t i = 0; i < count; i += 4) {
             vec y[4];
-            const int count = excite_min(4, pixels - i);
+            const int pixels = excite_min(4, count - i);
             UNROLLED for (int j = 0; j < 4; j++) {
-                const size_t at = first + (size_t)(i + (j < count ? j : 0)) * VECTORS;
-                y[j] = ISA(fused)(ISA(load)(element, input, at), factor, shift);
-                if (has_shortcut) y[j] = ISA(fused)(ISA(load)(element, g->shortcut, at), by, y[j]);
+                const size_t pixel = first + (size_t)(i + (j < pixels ? j : 0)) * VECTORS;
+                y[j] = ISA(fused)(ISA(load)(element, input, pixel), factor, shift);
+                if (has_shortcut) y[j] = ISA(fused)(ISA(load)(element, g->shortcut, pixel), by, y[j]);
             }
-            if (count == 4) ISA(store_pixels)(4, element, output, first + (size_t)i * VECTORS, y, g->low);
-            else for (int j = 0; j < count; j++) ISA(store)(element, output, first + (size_t)(i + j) * VECTORS, y[j], g->low);
+            if (pixels == 4) ISA(store_pixels)(4, element, output, first + (size_t)i * VECTORS, y, g->low);
+            else for (int j = 0; j < pixels; j++) ISA(store)(element, output, first + (size_t)(i + j) * VECTORS, y[j], g->low);
         }
     }
 }
 
-void ISA(excite_gate)(excite_element element, const excite_gating *g, int32_t pixels, int32_t block, int32_t blocks,
+void ISA(excite_gate)(excite_element element, const excite_gating *g, int32_t pixels, const excite_span *span,
                       const void *input,  // (C/16, pixels, 16)
                       void *output) {     // (C/16, pixels, 16)
-    assert(pixels > 0 && block >= 0 && blocks > 0 && g->factor && g->zero && g->shift && (!g->shortcut || g->shortcut_factor));
-    for (int32_t b = block; b < block + blocks; b++) {
+    assert(excite_is_span(span, pixels) && g->factor && g->zero && g->shift && (!g->shortcut || g->shortcut_factor));
+    for (int32_t b = span->block; b < span->block + span->blocks; b++) {
+        const size_t at = excite_at(1, pixels, b, 0, span->first);
         if (g->shortcut) {
-            FOR_ELEMENT(element, ISA(gate_block), true, g, b, pixels, input, output)
+            FOR_ELEMENT(element, ISA(gate_block), true, g, b, at, span->count, input, output)
         } else {
-            FOR_ELEMENT(element, ISA(gate_block), false, g, b, pixels, input, output)
+            FOR_ELEMENT(element, ISA(gate_block), false, g, b, at, span->count, input, output)
         }
     }
 }

@@ -4,7 +4,7 @@ import Testing
 @Suite("Factor, shift and activation")
 struct AffineTests {
     @Test(
-        "equal the reference, in any split into blocks and in place, and leave the padding zero", arguments: Kernels.all,
+        "equal the reference, in any split and in place, and leave the padding zero", arguments: Kernels.all,
         [(16, 1), (64, 49), (17, 5), (5, 30), (40, 2)])
     func equalsReference(kernels: Kernels, shape: (channels: Int, pixels: Int)) {
         let (channels, pixels) = (Int32(shape.channels), Int32(shape.pixels))
@@ -19,9 +19,9 @@ struct AffineTests {
                     input.pointer, factor?.pointer, shift?.pointer, activation, channels, pixels, expected.pointer)
 
                 let output = Floats(count: input.count)
-                for block in 0..<Int32(blocks(shape.channels)) {
+                for var span in excite_span.parts(pixels: shape.pixels, blocks: blocks(shape.channels)) {
                     kernels.table.affine(
-                        input.pointer, factor?.pointer, shift?.pointer, activation, channels, pixels, block, 1, output.pointer)
+                        input.pointer, factor?.pointer, shift?.pointer, activation, channels, pixels, &span, output.pointer)
                 }
                 #expect(output.distance(to: expected) <= 2.5e-7)
                 #expect(output.isIntact)
@@ -30,9 +30,9 @@ struct AffineTests {
                 clearPadding(padding, channels: shape.channels, pixels: shape.pixels)
                 #expect(padding.bits == output.bits)
 
+                var whole = excite_span(pixels: shape.pixels, blocks: blocks(shape.channels))
                 kernels.table.affine(
-                    input.pointer, factor?.pointer, shift?.pointer, activation, channels, pixels, 0, Int32(blocks(shape.channels)),
-                    input.pointer)
+                    input.pointer, factor?.pointer, shift?.pointer, activation, channels, pixels, &whole, input.pointer)
                 #expect(input.bits == output.bits)
                 #expect(input.isIntact)
             }
@@ -49,7 +49,8 @@ struct AffineTests {
         let expected = Floats(count: input.count)
         let output = Floats(count: input.count)
         excite_reference_affine(input.pointer, nil, nil, activation, 16, pixels, expected.pointer)
-        kernels.table.affine(input.pointer, nil, nil, activation, 16, pixels, 0, 1, output.pointer)
+        var whole = excite_span(pixels: Int(pixels), blocks: 1)
+        kernels.table.affine(input.pointer, nil, nil, activation, 16, pixels, &whole, output.pointer)
         for i in 0..<input.count {
             // Where a sigmoid is below the smallest normal number, what is left is below it too.
             let allowed = 6e-7 * abs(expected.pointer[i]) + (activation == excite_activation_silu ? 1e-35 : 1.2e-38)
@@ -62,7 +63,8 @@ struct AffineTests {
         let input = Floats(count: 16, filledWith: 1)
         input.pointer[3] = .nan
         let output = Floats(count: 16)
-        kernels.table.affine(input.pointer, nil, nil, activation, 16, 1, 0, 1, output.pointer)
+        var whole = excite_span(pixels: 1, blocks: 1)
+        kernels.table.affine(input.pointer, nil, nil, activation, 16, 1, &whole, output.pointer)
         #expect(output.pointer[3].isNaN && !output.pointer[4].isNaN)
     }
 }

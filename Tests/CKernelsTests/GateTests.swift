@@ -60,7 +60,7 @@ struct GateTests {
         }
     }
 
-    @Test("scaling equals the reference, in place too", arguments: Kernels.all, [1, 2, 5, 49])
+    @Test("scaling equals the reference, in any split and in place", arguments: Kernels.all, [1, 2, 5, 49])
     func scale(kernels: Kernels, pixels: Int) {
         var generator = Xorshift(seed: UInt64(pixels))
         let gate = Floats(random: 32, &generator)
@@ -71,8 +71,11 @@ struct GateTests {
                 let expected = Floats(count: 32 * pixels)
                 let output = Floats(count: 32 * pixels)
                 excite_reference_scale(input.pointer, gate.pointer, residual, activation, Int32(pixels), 2, expected.pointer)
-                kernels.table.scale(input.pointer, gate.pointer, residual, activation, Int32(pixels), 2, output.pointer)
-                kernels.table.scale(input.pointer, gate.pointer, residual, activation, Int32(pixels), 2, input.pointer)
+                for var span in excite_span.parts(pixels: pixels, blocks: 2) {
+                    kernels.table.scale(input.pointer, gate.pointer, residual, activation, Int32(pixels), &span, output.pointer)
+                }
+                var whole = excite_span(pixels: pixels, blocks: 2)
+                kernels.table.scale(input.pointer, gate.pointer, residual, activation, Int32(pixels), &whole, input.pointer)
                 #expect(output.distance(to: expected) <= 2e-7)
                 #expect(output.bits == input.bits)
                 #expect(output.isIntact && input.isIntact)

@@ -33,7 +33,9 @@ struct NarrowTests {
             let expected = Elements(to, count: input.count)
             excite_reference_map(&mapping, Int32(pixels), 3, input.pointer, expected.pointer)
             let output = Elements(to, count: input.count)
-            for block in Int32(0)..<3 { kernels.table.map(&mapping, Int32(pixels), block, 1, input.pointer, output.pointer) }
+            for var span in excite_span.parts(pixels: pixels, blocks: 3) {
+                kernels.table.map(&mapping, Int32(pixels), &span, input.pointer, output.pointer)
+            }
             #expect(output.isIntact)
             if activation == excite_activation_none || activation == excite_activation_relu {
                 #expect(output.bytes == expected.bytes, "\(from) to \(to)")
@@ -43,7 +45,8 @@ struct NarrowTests {
                 #expect(distance(output.values, expected.values) <= tolerance, "\(from) to \(to), \(activation)")
             }
             let portable = Elements(to, count: input.count)
-            Kernels.everywhere.last!.table.map(&mapping, Int32(pixels), 0, 3, input.pointer, portable.pointer)
+            var whole = excite_span(pixels: pixels, blocks: 3)
+            Kernels.everywhere.last!.table.map(&mapping, Int32(pixels), &whole, input.pointer, portable.pointer)
             #expect(output.bytes == portable.bytes, "\(from) to \(to), \(activation)")
             withExtendedLifetime((factor, shift, toFactor, toShift)) {}
         }
@@ -59,7 +62,8 @@ struct NarrowTests {
             from: excite_float32, to: excite_uint8, factor: one.pointer, shift: zero.pointer, to_factor: one.pointer,
             to_shift: zero.pointer, activation: excite_activation_none)
         let output = Elements(excite_uint8, count: 16)
-        kernels.table.map(&mapping, 1, 0, 1, input.pointer, output.pointer)
+        var whole = excite_span(pixels: 1, blocks: 1)
+        kernels.table.map(&mapping, 1, &whole, input.pointer, output.pointer)
         #expect(output.values == codes)
         withExtendedLifetime((one, zero)) {}
     }
@@ -85,11 +89,13 @@ struct NarrowTests {
             let expected = Elements(element, count: input.count)
             excite_reference_gate(element, &gating, Int32(pixels), 3, input.pointer, expected.pointer)
             let output = Elements(element, count: input.count)
-            kernels.table.gate(element, &gating, Int32(pixels), 1, 2, input.pointer, output.pointer)
-            kernels.table.gate(element, &gating, Int32(pixels), 0, 1, input.pointer, output.pointer)
+            for var span in excite_span.parts(pixels: pixels, blocks: 3) {
+                kernels.table.gate(element, &gating, Int32(pixels), &span, input.pointer, output.pointer)
+            }
             #expect(output.bytes == expected.bytes && output.isIntact)
             // In place.
-            kernels.table.gate(element, &gating, Int32(pixels), 0, 3, input.pointer, input.pointer)
+            var whole = excite_span(pixels: pixels, blocks: 3)
+            kernels.table.gate(element, &gating, Int32(pixels), &whole, input.pointer, input.pointer)
             #expect(input.bytes == expected.bytes && input.isIntact)
             withExtendedLifetime((gate, factor, zero, shift, shortcut, shortcutFactor)) {}
         }

@@ -163,6 +163,18 @@ let allActivations = [
 
 func blocks(_ channels: Int) -> Int { (channels + 15) / 16 }
 
+extension excite_span {
+    /// All of an image.
+    init(pixels: Int, blocks: Int) { self.init(first: 0, count: Int32(pixels), block: 0, blocks: Int32(blocks)) }
+
+    /// An image in uneven parts: some pixels of all blocks but the last, the others of them, and the last block.
+    static func parts(pixels: Int, blocks: Int) -> [excite_span] {
+        let (middle, pixels, last) = (Int32(pixels / 3), Int32(pixels), Int32(blocks - 1))
+        return [(Int32(0), middle, Int32(0), last), (middle, pixels - middle, 0, last), (0, pixels, last, 1)]
+            .map { excite_span(first: $0, count: $1, block: $2, blocks: $3) }.filter { $0.count > 0 && $0.blocks > 0 }
+    }
+}
+
 /// A random activation (C/16, pixels, 16) whose padding channels are zero.
 func randomActivation(channels: Int, pixels: Int, _ generator: inout Xorshift) -> Floats {
     let result = Floats(random: blocks(channels) * pixels * 16, &generator)

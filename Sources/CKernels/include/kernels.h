@@ -38,6 +38,12 @@ typedef struct {
     int32_t block, blocks;
 } excite_tile;
 
+/// The part of an image that a pass over its pixels computes: pixels [first, first + count) of blocks [block, block + blocks).
+typedef struct {
+    int32_t first, count;
+    int32_t block, blocks;
+} excite_span;
+
 typedef enum {
     excite_activation_none,
     excite_activation_relu,
@@ -103,14 +109,14 @@ typedef void excite_mean_function(const float *sums, int32_t bands, int32_t stri
 /// Weights are packed as (O/16, C, 16) by `excite_pack_linear`; C is any number, O is rounded up with zeros (so sigmoid's padding is 0.5).
 typedef void excite_linear_function(const float *input, int32_t channels, const void *packed, const float *bias, excite_activation,
                                     int32_t block, int32_t blocks, float *output);
-/// output = activation(input * gate + shortcut) over `blocks` whole blocks of (blocks, pixels, 16); `gate` (blocks * 16) starts at
-/// the first of them; `shortcut` may be NULL; the activation is none or relu. In place is allowed.
+/// output = activation(input * gate + shortcut) over a span of (C/16, pixels, 16); `gate` (C) in whole blocks; `shortcut` may be NULL; the
+/// activation is none or relu. In place is allowed.
 typedef void excite_scale_function(const float *input, const float *gate, const float *shortcut, excite_activation, int32_t pixels,
-                                   int32_t blocks, float *output);
-/// output = activation(input * factor + shift) over the blocks [block, block + blocks) of (C/16, pixels, 16), each one number a channel:
-/// `factor` and `shift` (C) rounded up to whole blocks, or both NULL for 1 and 0. Padding channels become zero. In place is allowed.
+                                   const excite_span *, float *output);
+/// output = activation(input * factor + shift) over a span of (C/16, pixels, 16), each one number a channel: `factor` and `shift` (C) rounded
+/// up to whole blocks, or both NULL for 1 and 0. Padding channels become zero. In place is allowed.
 typedef void excite_affine_function(const float *input, const float *factor, const float *shift, excite_activation, int32_t channels,
-                                    int32_t pixels, int32_t block, int32_t blocks, float *output);
+                                    int32_t pixels, const excite_span *, float *output);
 /// Multiply-adds on registers alone, as fast as one core can: `rounds` of them, to be timed. Returns a number without meaning and, in
 /// `count`, how many it did.
 typedef float excite_multiply_adds_function(int64_t rounds, int64_t *count);
@@ -171,10 +177,9 @@ typedef struct {
     float low;  // -INFINITY for none
 } excite_gating;
 
-/// Over the blocks [block, block + blocks) of (C/16, pixels, 16), input and output of the same kind of element or as the mapping says.
-typedef void excite_map_function(const excite_mapping *, int32_t pixels, int32_t block, int32_t blocks, const void *input, void *output);
-typedef void excite_gate_function(excite_element, const excite_gating *, int32_t pixels, int32_t block, int32_t blocks, const void *input,
-                                  void *output);
+/// Over a span of (C/16, pixels, 16), input and output of the same kind of element or as the mapping says.
+typedef void excite_map_function(const excite_mapping *, int32_t pixels, const excite_span *, const void *input, void *output);
+typedef void excite_gate_function(excite_element, const excite_gating *, int32_t pixels, const excite_span *, const void *input, void *output);
 /// A planar image (C, pixels) in float32 becomes (pixels, 4) of the element: y = x * factor + shift with a number for each channel, zero
 /// where there is no channel.
 typedef void excite_interleave_function(excite_element, const float *factor, const float *shift, int32_t channels, int32_t pixels,

@@ -10,9 +10,8 @@ struct AffineStep: WeightedStep {
     let input: ValueID
     let output: ValueID
 
-    /// Blocks of 16 channels an item: at least 4,096 floats, so that taking a ticket costs little.
-    private var blocks: Int { max(1, 4096 / (shape.pixels * Shape.block)) }
-    var items: Int { shape.blocks.dividedRoundingUp(by: blocks) }
+    private var parts: ImageParts { ImageParts(shape) }
+    var items: Int { parts.items }
 
     var summary: StepSummary {
         StepSummary(
@@ -24,11 +23,10 @@ struct AffineStep: WeightedStep {
     }
 
     func run(_ item: Int, in frame: Frame) {
-        let block = item * blocks
+        var span = parts.span(of: item)
         frame.kernels.pointee.affine(
             frame.floats(input), norm.map { _ in frame.floatWeights() }, norm.map { _ in frame.floatWeights(shape.vector.blockedCount) },
-            excite_activation(activation), Int32(shape.channels), Int32(shape.pixels), Int32(block),
-            Int32(min(blocks, shape.blocks - block)), frame.floats(output))
+            excite_activation(activation), Int32(shape.channels), Int32(shape.pixels), &span, frame.floats(output))
     }
 
     var tensors: [Parameter] { norm?.all ?? [] }

@@ -30,9 +30,8 @@ struct RecodingStep: WeightedStep {
     let output: ValueID
 
     private var numbers: ChannelNumbers { ChannelNumbers(channels: shape.channels) }
-    /// Blocks of 16 channels an item: at least 16,384 elements, so that taking a ticket costs little.
-    private var blocks: Int { max(1, 16384 / (shape.pixels * Shape.block)) }
-    var items: Int { shape.blocks.dividedRoundingUp(by: blocks) }
+    private var parts: ImageParts { ImageParts(shape) }
+    var items: Int { parts.items }
 
     var summary: StepSummary {
         StepSummary(
@@ -41,12 +40,12 @@ struct RecodingStep: WeightedStep {
     }
 
     func run(_ item: Int, in frame: Frame) {
-        let block = item * blocks
+        var span = parts.span(of: item)
         var mapping = excite_mapping(
             from: from.element, to: to.element, factor: numbers.array(0, in: frame), shift: numbers.array(1, in: frame),
             to_factor: numbers.array(2, in: frame), to_shift: numbers.array(3, in: frame), activation: excite_activation(activation))
         frame.kernels.pointee.map(
-            &mapping, Int32(shape.pixels), Int32(block), Int32(min(blocks, shape.blocks - block)), frame.bytes(input), frame.bytes(output))
+            &mapping, Int32(shape.pixels), &span, frame.bytes(input), frame.bytes(output))
     }
 
     var tensors: [Parameter] { norm?.all ?? [] }
@@ -111,9 +110,8 @@ struct GatingStep: WeightedStep {
     let outputEncoding: Encoding
 
     private var numbers: ChannelNumbers { ChannelNumbers(channels: shape.channels) }
-    /// Blocks of 16 channels an item: at least 16,384 elements, so that taking a ticket costs little.
-    private var blocks: Int { max(1, 16384 / (shape.pixels * Shape.block)) }
-    var items: Int { shape.blocks.dividedRoundingUp(by: blocks) }
+    private var parts: ImageParts { ImageParts(shape) }
+    var items: Int { parts.items }
 
     var summary: StepSummary {
         StepSummary(
@@ -122,14 +120,13 @@ struct GatingStep: WeightedStep {
     }
 
     func run(_ item: Int, in frame: Frame) {
-        let block = item * blocks
+        var span = parts.span(of: item)
         var gating = excite_gating(
             gate: gate.map { UnsafePointer(frame.floats($0)) }, factor: numbers.array(0, in: frame), zero: numbers.array(1, in: frame),
             shift: numbers.array(2, in: frame), shortcut: shortcut.map { UnsafeRawPointer(frame.bytes($0)) },
             shortcut_factor: numbers.array(3, in: frame), low: activation == .relu ? outputEncoding.zero(of: 0) : -.infinity)
         frame.kernels.pointee.gate(
-            outputEncoding.element, &gating, Int32(shape.pixels), Int32(block), Int32(min(blocks, shape.blocks - block)),
-            frame.bytes(input), frame.bytes(output))
+            outputEncoding.element, &gating, Int32(shape.pixels), &span, frame.bytes(input), frame.bytes(output))
     }
 
     var tensors: [Parameter] { [] }
@@ -162,8 +159,8 @@ struct EncodedPoolingStep: WeightedStep {
     let output: ValueID
 
     private var numbers: ChannelNumbers { ChannelNumbers(channels: shape.channels) }
-    /// A block of 16 channels each.
-    var items: Int { shape.blocks }
+    private var parts: ImageParts { ImageParts(shape) }
+    var items: Int { parts.items }
 
     var summary: StepSummary {
         let kind =
@@ -175,7 +172,7 @@ struct EncodedPoolingStep: WeightedStep {
     }
 
     func run(_ item: Int, in frame: Frame) {
-        var tile = excite_tile(row: 0, rows: Int32(shape.height), block: Int32(item), blocks: 1)
+        var tile = parts.tile(of: item)
         let (from, to) = (frame.bytes(input), frame.bytes(output))
         switch window {
         case .pooling(var pooling):

@@ -10,8 +10,8 @@ struct PoolingStep: Step {
     private var outputShape: Shape {
         Shape(channels: Int(shape.channels), height: Int(shape.output_height), width: Int(shape.output_width))
     }
-    /// A block of 16 channels each.
-    var items: Int { outputShape.blocks }
+    private var parts: ImageParts { ImageParts(outputShape) }
+    var items: Int { parts.items }
 
     var summary: StepSummary {
         StepSummary(
@@ -21,7 +21,7 @@ struct PoolingStep: Step {
 
     func run(_ item: Int, in frame: Frame) {
         var shape = shape
-        var tile = excite_tile(row: 0, rows: shape.output_height, block: Int32(item), blocks: 1)
+        var tile = parts.tile(of: item)
         frame.kernels.pointee.pool(&shape, &tile, frame.floats(input), frame.floats(output))
     }
 }
@@ -36,8 +36,8 @@ struct BlurPoolingStep: Step {
     private var outputShape: Shape {
         Shape(channels: Int(shape.channels), height: Int(shape.output_height), width: Int(shape.output_width))
     }
-    /// A block of 16 channels each.
-    var items: Int { outputShape.blocks }
+    private var parts: ImageParts { ImageParts(outputShape) }
+    var items: Int { parts.items }
 
     var summary: StepSummary {
         StepSummary(name: name, kind: "blur pool 3×3", output: outputShape, algorithm: "", multiplyAccumulates: 0)
@@ -45,7 +45,7 @@ struct BlurPoolingStep: Step {
 
     func run(_ item: Int, in frame: Frame) {
         var shape = shape
-        var tile = excite_tile(row: 0, rows: shape.output_height, block: Int32(item), blocks: 1)
+        var tile = parts.tile(of: item)
         frame.kernels.pointee.blur(&shape, &tile, frame.floats(input), frame.floats(output))
     }
 }

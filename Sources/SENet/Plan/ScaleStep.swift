@@ -11,9 +11,8 @@ struct ScaleStep: WeightedStep {
     let input: ValueID
     let output: ValueID
 
-    /// Blocks of 16 channels an item: at least 4,096 floats, so that taking a ticket costs little.
-    private var blocks: Int { max(1, 4096 / (shape.pixels * Shape.block)) }
-    var items: Int { shape.blocks.dividedRoundingUp(by: blocks) }
+    private var parts: ImageParts { ImageParts(shape) }
+    var items: Int { parts.items }
 
     var summary: StepSummary {
         StepSummary(
@@ -22,12 +21,11 @@ struct ScaleStep: WeightedStep {
     }
 
     func run(_ item: Int, in frame: Frame) {
-        let block = item * blocks
-        let start = block * shape.pixels * Shape.block
+        var span = parts.span(of: item)
         let factors = if let gate { UnsafePointer(frame.floats(gate)) } else { frame.floatWeights() }
         frame.kernels.pointee.scale(
-            frame.floats(input) + start, factors + block * Shape.block, shortcut.map { UnsafePointer(frame.floats($0) + start) },
-            excite_activation(activation), Int32(shape.pixels), Int32(min(blocks, shape.blocks - block)), frame.floats(output) + start)
+            frame.floats(input), factors, shortcut.map { UnsafePointer(frame.floats($0)) }, excite_activation(activation),
+            Int32(shape.pixels), &span, frame.floats(output))
     }
 
     var tensors: [Parameter] { [] }
