@@ -21,13 +21,16 @@ def lone(server, seconds, into):
         into.append((begun, time.monotonic() - begun, status))
 
 
-with Server(arguments) as server:
+# More than ever wait: a request that waits in the client for a connection says nothing of the server.
+connections = 4096
+with Server(arguments, "--max-connections", 2 * connections, "--max-client-connections", 0) as server:
     before = capacity(arguments, server, min(20, arguments.seconds / 2))
     quiet = []
     lone(server, min(5, arguments.seconds / 4), quiet)
     usual = sorted(latency for _, latency, _ in quiet)[int(len(quiet) * 0.95)]
     process = start_load(
-        arguments, server.url, "--rate", before * arguments.factor, "--duration", arguments.seconds, "--deadline-ms", arguments.deadline_ms)
+        arguments, server.url, "--rate", before * arguments.factor, "--duration", arguments.seconds, "--deadline-ms", arguments.deadline_ms,
+        "--connections", connections)
     ended = time.monotonic() + arguments.seconds
     time.sleep(arguments.seconds)
     after = []
