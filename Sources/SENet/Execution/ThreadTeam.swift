@@ -14,15 +14,19 @@ final class ThreadTeam: @unchecked Sendable {
     private let run = Atomic<Int>(0)
     private let arrived = Atomic<Int>(0)
     private let phase = Atomic<Int>(0)
-    private let shares: UnsafeMutablePointer<Share>  // (count)
+    /// Of each thread's share of a round's tickets, how many anybody has taken, or has tried to when none was left: (count, spacing), of which
+    /// the first of each row is used.
+    private let taken: UnsafeMutablePointer<Atomic<Int>>
+    /// Two cache lines, which are fetched together: nobody waits for another's.
+    private static let spacing = 16
     private let stopping = Atomic<Bool>(false)
     private let sleepers = Sleepers()
 
     /// - Throws: `ModelError.engine` if the system refuses a thread.
     init(count: Int) throws(ModelError) {
         self.count = max(1, count)
-        shares = .allocate(capacity: self.count)
-        for thread in 0..<self.count { (shares + thread).initialize(to: Share()) }
+        taken = .allocate(capacity: self.count * Self.spacing)
+        for index in 0..<self.count * Self.spacing { (taken + index).initialize(to: Atomic(0)) }
         // The threads hold the team's memory without owning the team: `deinit` ends and joins them.
         let team = Unmanaged.passUnretained(self)
         do throws(ThreadError) {
@@ -37,8 +41,8 @@ final class ThreadTeam: @unchecked Sendable {
 
     deinit {
         stop()
-        shares.deinitialize(count: count)
-        shares.deallocate()
+        taken.deinitialize(count: count * Self.spacing)
+        taken.deallocate()
     }
 
     private func stop() {
@@ -65,11 +69,11 @@ final class ThreadTeam: @unchecked Sendable {
 
     /// Waits until every thread of the team is here, and starts the next round of `takeTicket`.
     func barrier() {
-        guard count > 1 else { return shares[0].taken.store(0, ordering: .relaxed) }
+        guard count > 1 else { return taken[0].store(0, ordering: .relaxed) }
         let current = phase.load(ordering: .acquiring)
         if arrived.add(1, ordering: .sequentiallyConsistent).newValue == count {
             arrived.store(0, ordering: .relaxed)
-            for thread in 0..<count { shares[thread].taken.store(0, ordering: .relaxed) }
+            for thread in 0..<count { taken[thread * Self.spacing].store(0, ordering: .relaxed) }
             phase.store(current &+ 1, ordering: .sequentiallyConsistent)
             sleepers.wake()
         } else {
@@ -85,8 +89,8 @@ final class ThreadTeam: @unchecked Sendable {
         for other in 0..<count {
             let owner = (thread + other) % count
             let (first, end) = (tickets * owner / count, tickets * (owner + 1) / count)
-            guard first + shares[owner].taken.load(ordering: .relaxed) < end else { continue }
-            let ticket = first + shares[owner].taken.add(1, ordering: .relaxed).oldValue
+            guard first + taken[owner * Self.spacing].load(ordering: .relaxed) < end else { continue }
+            let ticket = first + taken[owner * Self.spacing].add(1, ordering: .relaxed).oldValue
             if ticket < end { return ticket }
         }
         return nil
@@ -104,13 +108,6 @@ final class ThreadTeam: @unchecked Sendable {
             barrier()
         }
     }
-}
-
-/// A thread's part of a round's tickets. Two cache lines, which are fetched together, so that nobody waits for another's.
-private struct Share: ~Copyable {
-    /// How many anybody has taken, or has tried to when none was left.
-    let taken = Atomic<Int>(0)
-    private let padding = InlineArray<15, Int>(repeating: 0)
 }
 
 /// Threads that wait for a condition: first spinning, because the parts of a layer end within microseconds of each other, then asleep.

@@ -44,8 +44,7 @@ struct RecodingStep: WeightedStep {
         var mapping = excite_mapping(
             from: from.element, to: to.element, factor: numbers.array(0, in: frame), shift: numbers.array(1, in: frame),
             to_factor: numbers.array(2, in: frame), to_shift: numbers.array(3, in: frame), activation: excite_activation(activation))
-        frame.kernels.pointee.map(
-            &mapping, Int32(shape.pixels), &span, frame.bytes(input), frame.bytes(output))
+        frame.kernels.pointee.map(&mapping, Int32(shape.pixels), &span, frame.bytes(input), frame.bytes(output))
     }
 
     var tensors: [Parameter] { norm?.all ?? [] }
